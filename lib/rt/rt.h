@@ -4,10 +4,9 @@
  * A program defines `int main(void)`; its return value ends the task (rt_exit).  Everything here may be
  * used from any thread.  A native call's stub is tess_NAME (abi/stubs.h, generated).
  *
- * Build: -std=gnu11 -O2 -ffreestanding -mgeneral-regs-only -nostdlib -static -fno-stack-protector
- *        -fno-pic -mno-red-zone is not needed; link with -T lib/rt/program.ld and all of lib/rt/*.c, *.S
- *        (librt.a).  Include as <lib/rt/rt.h>, with -I of the source top and of the build top (where the
- *        generated abi/errors.h, rights.h, calls.h, stubs.h are).
+ * Build: $(NATIVE_CFLAGS) and $(NATIVE_LDFLAGS) of lib/rt/local.mk (freestanding, general registers only,
+ * static, at 0x400000), linked with lib/rt/librt.a.  Include as <lib/rt/rt.h>, with -I of the source top and
+ * of the build top, where the generated abi/errors.h, rights.h, calls.h and stubs.h are.
  */
 #ifndef LIB_RT_RT_H
 #define LIB_RT_RT_H
