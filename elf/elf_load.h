@@ -15,7 +15,7 @@
  *	elf_auxv_image(), further entries, elf_stack_size(), elf_stack_build()
  *
  * Functions returning int answer ELF_OK or an enum elf_error; on an error the output is undefined.
- * Semantics are those of Linux 6.1 (bss in a segment of its own: 6.7); README.md lists each difference.
+ * Semantics are those of Linux 6.1; README.md lists each difference.
  *
  * The compiler may call memcpy, memset and memmove, which any freestanding target has to supply.
  */
@@ -58,7 +58,7 @@
 	X(INTERP_LEN,	8, 80,	"interpreter path is empty or too long") \
 	X(INTERP_RANGE,	5, 80,	"interpreter path lies beyond the end of the file") \
 	X(INTERP_TEXT,	8, 80,	"interpreter path is not terminated") \
-	X(NO_LOAD,	0, 22,	"nothing to load") \
+	X(NO_LOAD,	0, 0,	"nothing to load") \
 	X(LOAD_SIZE,	0, 0,	"segment is larger in the file than in memory") \
 	X(LOAD_WRAP,	0, 0,	"segment's address or offset overflows") \
 	X(LOAD_CONGRUENCE, 0, 0, "segment's address and offset disagree within the page") \
@@ -87,7 +87,7 @@ const char *elf_error_text(int error);
 /* Linux's errno (positive); 0: the process ends by SIGSEGV instead. */
 int elf_error_errno(int error, bool is_interp);
 
-/* --- reading ---------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------- */
 
 /* One PT_LOAD with a size, as the file says; offset and vaddr are congruent modulo the page. */
 struct elf_load {
@@ -106,7 +106,7 @@ struct elf_note_range {
 	uint64_t align;			/* 4 or 8 */
 };
 
-/* About 3.3 KiB: think before putting it onto a small stack. */
+/* About 3.3 KiB: with a plan, too much for a translator's upcall stack; its state has room. */
 struct elf_image {
 	bool is_dyn;			/* may be loaded at any bias */
 	bool exec_stack;		/* PT_GNU_STACK asks for an executable stack */
@@ -123,7 +123,7 @@ struct elf_image {
 	uint32_t interp_len;		/* 0: none; terminating NUL included */
 	uint32_t nnotes, nloads;
 	uint32_t reserved;
-	struct elf_range tessera_note;	/* descriptor of note "Tessera" type 1; len 0: none in the head */
+	struct elf_range tessera_note;	/* of note "Tessera" type 1, in the head; len 0: none */
 	struct elf_note_range notes[ELF_MAX_NOTES]; /* PT_NOTE segments, for elf_note_find */
 	struct elf_load loads[ELF_MAX_LOAD];
 };
@@ -144,7 +144,7 @@ int elf_interp_check(const void *text, size_t len);
 int elf_note_find(const void *notes, size_t len, uint64_t align, const char *name, uint32_t type,
 	struct elf_range *out);
 
-/* --- planning --------------------------------------------------------------------------------- */
+/* --- planning --------------------------------------------------------------------------- */
 
 /*
  * One segment, biased.  Perform in this order, each with "replace what is there":
@@ -183,7 +183,7 @@ uint64_t elf_bias_at(const struct elf_image *image, uint64_t addr);
 int elf_plan(const struct elf_image *image, uint64_t bias, uint64_t user_low, uint64_t user_limit,
 	struct elf_plan *out);
 
-/* --- #! ---------------------------------------------------------------------------------------- */
+/* --- #! --------------------------------------------------------------------------------- */
 
 #define ELF_SCRIPT_HEAD		256u	/* only these bytes of the file count */
 #define ELF_SCRIPT_LEVELS	5u	/* scripts of scripts; one more is ELOOP */
@@ -198,7 +198,7 @@ struct elf_text {
 int elf_script_parse(const void *head, size_t head_len, struct elf_text *interp,
 	struct elf_text *arg);
 
-/* --- the first stack --------------------------------------------------------------------------- */
+/* --- the first stack -------------------------------------------------------------------- */
 
 enum elf_at {
 	ELF_AT_NULL = 0, ELF_AT_PHDR = 3, ELF_AT_PHENT = 4, ELF_AT_PHNUM = 5, ELF_AT_PAGESZ = 6,
@@ -213,7 +213,7 @@ struct elf_aux {
 };
 
 #define ELF_AUXV_IMAGE_COUNT 7u
-/* AT_PHDR, PHENT, PHNUM, PAGESZ, BASE (interp's bias + low, or 0), FLAGS, ENTRY; interp may be NULL. */
+/* AT_PHDR, PHENT, PHNUM, PAGESZ, BASE (interp's bias, 0 if interp is NULL), FLAGS, ENTRY. */
 void elf_auxv_image(const struct elf_plan *program, const struct elf_plan *interp,
 	struct elf_aux out[ELF_AUXV_IMAGE_COUNT]);
 
@@ -233,7 +233,7 @@ struct elf_stack_args {
 	struct elf_strings prefix, args, env;
 	const char *execfn;
 	size_t execfn_len;		/* with its NUL */
-	const struct elf_aux *auxv;	/* without NULL, RANDOM, EXECFN, PLATFORM: those are added */
+	const struct elf_aux *auxv;	/* NULL, RANDOM, EXECFN, PLATFORM are added to it */
 	size_t nauxv;
 	uint8_t random[16];
 };
@@ -245,7 +245,7 @@ struct elf_stack {
 	uint64_t auxv_start, auxv_len;
 };
 
-/* Bytes from rsp to top, at most; a multiple of 16. */
+/* Bytes from rsp to top; a multiple of 16. */
 int elf_stack_size(const struct elf_stack_args *args, uint64_t *len);
 /* buffer's end is to become address top (a multiple of 16); bytes below rsp stay untouched. */
 int elf_stack_build(const struct elf_stack_args *args, void *buffer, size_t buffer_len,
