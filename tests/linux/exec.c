@@ -299,7 +299,7 @@ TEST("a program open for writing is ETXTBSY, and one that runs cannot be opened 
 	CHECK_ERR(execve("copy", ARGV("copy", "--helper", "exit", "0"), NO_ENV), ETXTBSY);
 	close(fd);
 	CHILD(child)
-		execl("copy", "copy", "-f", "no case of this name", NULL);
+		execl("./copy", "copy", "--helper", "exit", "0", NULL);
 	REAP(child, 0);
 	CHECK_ERR(open("/proc/self/exe", O_WRONLY), ETXTBSY);
 }

@@ -1,0 +1,466 @@
+/*
+ * memory.c -- mmap, mprotect, munmap, mremap, madvise, brk, and what fork makes of them.
+ *
+ * Owns:    its mappings.
+ * Locks:   none.
+ * Fails:   see tap.h.
+ * Tested:  run.py, on Linux first.
+ */
+#include "tap.h"
+
+#include <setjmp.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#define PAGE	4096L
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE	0x100000
+#endif
+
+static sigjmp_buf after_fault;
+static volatile int fault_signal;
+
+static void fault_take(int number)
+{
+	fault_signal = number;
+	siglongjmp(after_fault, 1);
+}
+
+/* What a one-byte access does: 0, or the signal it raises. */
+static int touch(volatile void *address, bool write)
+{
+	signal(SIGSEGV, fault_take);
+	signal(SIGBUS, fault_take);
+	fault_signal = 0;
+	if (sigsetjmp(after_fault, 1) == 0) {
+		if (write)
+			*(volatile char *)address = 1;
+		else
+			(void)*(volatile char *)address;
+	}
+	return fault_signal;
+}
+
+static char *anonymous(long npages)
+{
+	char *map = mmap(NULL, (size_t)(npages * PAGE), PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(map != MAP_FAILED);
+	return map;
+}
+
+static int file_of(const char *text, off_t size)
+{
+	int fd = open("file", O_RDWR | O_CREAT | O_TRUNC, 0644);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(write(fd, text, strlen(text)), strlen(text));
+	CHECK_EQ(ftruncate(fd, size), 0);
+	return fd;
+}
+
+TEST("anonymous memory is zero, page aligned, and may be read before it is written")
+{
+	char *map = anonymous(64);
+
+	CHECK_EQ((uintptr_t)map % PAGE, 0);
+	for (long i = 0; i < 64 * PAGE; i += 512)
+		CHECK_EQ(map[i], 0);
+	for (long i = 0; i < 64; i++)
+		map[i * PAGE] = (char)i;
+	for (long i = 0; i < 64; i++)
+		CHECK(map[i * PAGE] == (char)i && map[i * PAGE + 1] == 0);
+	CHECK_EQ(munmap(map, 64 * PAGE), 0);
+	CHECK_EQ(touch(map, false), SIGSEGV);
+}
+
+TEST("wrong lengths, alignments and flags are EINVAL, a closed descriptor EBADF")
+{
+	int fd = file_of("x", PAGE);
+
+	CHECK_EQ((long)mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), -1);
+	CHECK_EQ(errno, EINVAL);
+	CHECK_ERR(syscall(SYS_mmap, 0, PAGE, PROT_READ, MAP_PRIVATE, fd, 100), EINVAL);
+	CHECK_ERR(syscall(SYS_mmap, 0, PAGE, PROT_READ, MAP_ANONYMOUS, -1, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_mmap, 0, PAGE, PROT_READ, MAP_PRIVATE, 150, 0), EBADF);
+	CHECK_ERR(syscall(SYS_mmap, 0, 1UL << 60, PROT_READ, 0x22, -1, 0), ENOMEM);
+	CHECK_ERR(syscall(SYS_munmap, 100, PAGE), EINVAL);
+	CHECK_ERR(syscall(SYS_munmap, 0x10000, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_munmap, 0xffffffff80000000UL, PAGE), EINVAL);
+	CHECK_ERR(syscall(SYS_mprotect, 0x10001, PAGE, PROT_READ), EINVAL);
+	CHECK_ERR(syscall(SYS_mprotect, 0x10000, PAGE, PROT_READ), ENOMEM);
+}
+
+TEST("mprotect takes rights away and gives them back, page by page")
+{
+	char *map = anonymous(3);
+
+	memset(map, 'x', 3 * PAGE);
+	CHECK_EQ(mprotect(map + PAGE, PAGE, PROT_READ), 0);
+	CHECK_EQ(touch(map + PAGE, true), SIGSEGV);
+	CHECK_EQ(touch(map + PAGE, false), 0);
+	CHECK_EQ(touch(map + PAGE - 1, true), 0);
+	CHECK_EQ(touch(map + 2 * PAGE, true), 0);
+	CHECK_EQ(mprotect(map + PAGE, PAGE, PROT_NONE), 0);
+	CHECK_EQ(touch(map + PAGE, false), SIGSEGV);
+	CHECK_EQ(mprotect(map, 3 * PAGE, PROT_READ | PROT_WRITE), 0);
+	CHECK_EQ(map[PAGE + 5], 'x');
+	CHECK_EQ(touch(map + PAGE, true), 0);
+}
+
+TEST("code runs where PROT_EXEC is and faults where it is not")
+{
+	static const char ret42[] = "\xb8\x2a\x00\x00\x00\xc3";
+	char *map = anonymous(1);
+
+	memcpy(map, ret42, sizeof(ret42));
+	signal(SIGSEGV, fault_take);
+	if (sigsetjmp(after_fault, 1) == 0)
+		((int (*)(void))map)();
+	CHECK_EQ(fault_signal, SIGSEGV);
+	CHECK_EQ(mprotect(map, PAGE, PROT_READ | PROT_EXEC), 0);
+	CHECK_EQ(((int (*)(void))map)(), 42);
+	CHECK_EQ(touch(map, true), SIGSEGV);
+}
+
+TEST("munmap of the middle leaves both ends")
+{
+	char *map = anonymous(5);
+
+	memset(map, 'm', 5 * PAGE);
+	CHECK_EQ(munmap(map + 2 * PAGE, PAGE), 0);
+	CHECK_EQ(touch(map + 2 * PAGE, false), SIGSEGV);
+	CHECK_EQ(map[2 * PAGE - 1], 'm');
+	CHECK_EQ(map[3 * PAGE], 'm');
+	CHECK_EQ(munmap(map + 2 * PAGE, PAGE), 0);
+	CHECK_EQ(munmap(map, 5 * PAGE), 0);
+	CHECK_EQ(touch(map + 4 * PAGE, false), SIGSEGV);
+}
+
+TEST("MAP_FIXED replaces what was there, MAP_FIXED_NOREPLACE refuses: EEXIST")
+{
+	char *map = anonymous(4);
+
+	memset(map, 'a', 4 * PAGE);
+	CHECK(mmap(map + PAGE, PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == map + PAGE);
+	CHECK_EQ(map[PAGE], 0);
+	CHECK_EQ(map[PAGE - 1], 'a');
+	CHECK_ERR(syscall(SYS_mmap, map, PAGE, PROT_READ,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0), EEXIST);
+	CHECK_EQ(munmap(map, 4 * PAGE), 0);
+	CHECK(mmap(map, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+		   -1, 0) == map);
+	CHECK_ERR(syscall(SYS_mmap, 100, PAGE, PROT_READ, 0x32, -1, 0), EINVAL);
+}
+
+TEST("a hint is taken when it is free")
+{
+	char *map = anonymous(4);
+
+	CHECK_EQ(munmap(map, 4 * PAGE), 0);
+	CHECK(mmap(map + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == map + PAGE);
+	CHECK(mmap(map + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != map + PAGE);
+}
+
+TEST("a private file mapping shows the file and keeps its writes to itself")
+{
+	int fd = file_of("hello", 2 * PAGE);
+	char *map = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0), text[8];
+
+	CHECK_EQ(close(fd), 0);
+	CHECK_EQ(memcmp(map, "hello\0", 6), 0);
+	map[0] = 'J';
+	CHECK_STR(file_read("file", (char[20000]){ 0 }, 20000), "hello");
+	fd = open("file", O_RDWR);
+	CHECK_EQ(pwrite(fd, "there", 5, PAGE), 5);
+	CHECK_EQ(memcmp(map + PAGE, "there", 5), 0);
+	CHECK_EQ(pwrite(fd, "X", 1, 0), 1);
+	CHECK_EQ(map[0], 'J');
+	CHECK_EQ(pread(fd, text, 2, 0), 2);
+	CHECK_EQ(text[0], 'X');
+}
+
+TEST("a shared file mapping, read and write see each other at once")
+{
+	int fd = file_of("hello", 3 * PAGE);
+	char *map = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char *second = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, PAGE), text[8];
+
+	map[0] = 'J';
+	map[PAGE] = '!';
+	CHECK_EQ(second[0], '!');
+	CHECK_EQ(pread(fd, text, 5, 0), 5);
+	CHECK_EQ(memcmp(text, "Jello", 5), 0);
+	CHECK_EQ(pwrite(fd, "?", 1, PAGE), 1);
+	CHECK_EQ(second[0], '?');
+	CHECK_EQ(msync(map, 3 * PAGE, MS_SYNC), 0);
+	CHECK_EQ(munmap(map, 3 * PAGE), 0);
+	CHECK_EQ(pread(fd, text, 1, PAGE), 1);
+	CHECK_EQ(text[0], '?');
+}
+
+TEST("mapping needs the descriptor's rights: EACCES")
+{
+	int in, out;
+
+	close(file_of("x", PAGE));
+	in = open("file", O_RDONLY);
+	out = open("file", O_WRONLY);
+	CHECK_ERR(syscall(SYS_mmap, 0, PAGE, PROT_READ, MAP_SHARED, out, 0), EACCES);
+	CHECK_ERR(syscall(SYS_mmap, 0, PAGE, PROT_READ, MAP_PRIVATE, out, 0), EACCES);
+	CHECK_ERR(syscall(SYS_mmap, 0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, in, 0), EACCES);
+	CHECK(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, in, 0) != MAP_FAILED);
+	{
+		char *map = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, in, 0);
+
+		CHECK_ERR(mprotect(map, PAGE, PROT_READ | PROT_WRITE), EACCES);
+	}
+	CHECK_ERR(syscall(SYS_mmap, 0, PAGE, PROT_READ, MAP_PRIVATE, open(".", O_RDONLY), 0),
+		  ENODEV);
+}
+
+TEST("the tail of a file's last page is zero; beyond is SIGBUS; a truncate takes pages away")
+{
+	int fd = file_of("abc", PAGE + 10);
+	char *map = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	CHECK_EQ(map[PAGE + 9], 0);
+	CHECK_EQ(map[2 * PAGE - 1], 0);
+	CHECK_EQ(touch(map + 2 * PAGE, false), SIGBUS);
+	CHECK_EQ(touch(map + 2 * PAGE, true), SIGBUS);
+	CHECK_EQ(ftruncate(fd, 2), 0);
+	CHECK_EQ(map[0], 'a');
+	CHECK_EQ(map[2], 0);
+	CHECK_EQ(touch(map + PAGE, false), SIGBUS);
+	CHECK_EQ(ftruncate(fd, 3 * PAGE), 0);
+	CHECK_EQ(touch(map + 2 * PAGE, true), 0);
+}
+
+TEST("fork: private memory is copied on write in both directions, shared memory is not")
+{
+	char *own = anonymous(8), *both = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+					       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int ends[2];
+	char byte;
+	pid_t child;
+
+	CHECK_EQ(pipe(ends), 0);
+	memset(own, 'p', 8 * PAGE);
+	CHILD(child) {
+		CHECK_EQ(read(ends[0], &byte, 1), 1);
+		CHECK_EQ(own[0], 'p');
+		own[PAGE] = 'c';
+		both[PAGE] = 'c';
+		CHECK_EQ(both[0], 'P');
+		CHECK_EQ(munmap(own + 2 * PAGE, PAGE), 0);
+		CHECK_EQ(touch(own + 2 * PAGE, false), SIGSEGV);
+	}
+	own[0] = 'P';
+	both[0] = 'P';
+	CHECK_EQ(write(ends[1], "x", 1), 1);
+	REAP(child, 0);
+	CHECK_EQ(own[PAGE], 'p');
+	CHECK_EQ(own[2 * PAGE], 'p');
+	CHECK_EQ(both[PAGE], 'c');
+}
+
+TEST("copy on write through three generations keeps every version")
+{
+	volatile int *word = (int *)anonymous(1);
+	pid_t child;
+
+	*word = 1;
+	CHILD(child) {
+		pid_t grandchild;
+
+		CHECK_EQ(*word, 1);
+		*word = 2;
+		CHILD(grandchild) {
+			CHECK_EQ(*word, 2);
+			*word = 3;
+			CHECK_EQ(*word, 3);
+		}
+		REAP(grandchild, 0);
+		CHECK_EQ(*word, 2);
+	}
+	REAP(child, 0);
+	CHECK_EQ(*word, 1);
+}
+
+TEST("a system call writes into memory that is copy-on-write without the other side seeing it")
+{
+	char *page = anonymous(2);
+	pid_t child;
+	int fd = open("/dev/zero", O_RDONLY);
+
+	memset(page, 'x', 2 * PAGE);
+	CHILD(child) {
+		CHECK_EQ(read(fd, page + 10, PAGE), PAGE);
+		CHECK_EQ(page[9], 'x');
+		CHECK_EQ(page[10], 0);
+		CHECK_EQ(page[PAGE + 9], 0);
+		CHECK_EQ(page[PAGE + 10], 'x');
+	}
+	REAP(child, 0);
+	CHECK_EQ(page[10], 'x');
+	CHECK_EQ(page[PAGE], 'x');
+}
+
+TEST("mremap grows in place or moves, with content; shrinks; refuses without MAYMOVE")
+{
+	char *map = anonymous(4), *moved, *place;
+
+	strcpy(map, "first");
+	strcpy(map + PAGE, "second");
+	CHECK(mremap(map, 4 * PAGE, 2 * PAGE, 0) == map);
+	CHECK_EQ(touch(map + 2 * PAGE, false), SIGSEGV);
+	CHECK(mmap(map + 2 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0)
+	      != MAP_FAILED);
+	CHECK_ERR((long)mremap(map, 2 * PAGE, 8 * PAGE, 0), ENOMEM);
+	moved = mremap(map, 2 * PAGE, 8 * PAGE, MREMAP_MAYMOVE);
+	CHECK(moved != MAP_FAILED && moved != map);
+	CHECK_STR(moved, "first");
+	CHECK_STR(moved + PAGE, "second");
+	CHECK_EQ(moved[7 * PAGE], 0);
+	CHECK_EQ(touch(map, false), SIGSEGV);
+	place = anonymous(8);
+	CHECK(mremap(moved, 8 * PAGE, 8 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place) == place);
+	CHECK_STR(place, "first");
+	CHECK_EQ(touch(moved, false), SIGSEGV);
+	CHECK_ERR((long)mremap(moved, PAGE, 2 * PAGE, MREMAP_MAYMOVE), EFAULT);
+	CHECK_ERR((long)mremap(place + 1, PAGE, PAGE, 0), EINVAL);
+	CHECK_ERR((long)mremap(place, PAGE, 0, 0), EINVAL);
+}
+
+TEST("MADV_DONTNEED makes private memory zero again and shows the file again")
+{
+	int fd = file_of("file", PAGE);
+	char *map = anonymous(2), *of_file;
+
+	memset(map, 'x', 2 * PAGE);
+	CHECK_EQ(madvise(map, PAGE, MADV_DONTNEED), 0);
+	CHECK_EQ(map[0], 0);
+	CHECK_EQ(map[PAGE], 'x');
+	of_file = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	of_file[0] = 'X';
+	CHECK_EQ(madvise(of_file, PAGE, MADV_DONTNEED), 0);
+	CHECK_EQ(of_file[0], 'f');
+	CHECK_ERR(madvise(map + 1, PAGE, MADV_DONTNEED), EINVAL);
+	CHECK_ERR(madvise(map, PAGE, 9999), EINVAL);
+	CHECK_EQ(munmap(map, 2 * PAGE), 0);
+	CHECK_ERR(madvise(map, PAGE, MADV_DONTNEED), ENOMEM);
+}
+
+TEST("brk grows and shrinks the heap, new pages are zero")
+{
+	uintptr_t start = (uintptr_t)syscall(SYS_brk, 0);
+	uintptr_t base = (start + PAGE - 1) & ~(PAGE - 1);
+
+	CHECK(start > 0);
+	CHECK_EQ(syscall(SYS_brk, base + 4 * PAGE), base + 4 * PAGE);
+	CHECK_EQ(*(char *)(base + PAGE), 0);
+	memset((void *)base, 'b', 4 * PAGE);
+	CHECK_EQ(syscall(SYS_brk, base + PAGE), base + PAGE);
+	CHECK_EQ(touch((void *)(base + 2 * PAGE), false), SIGSEGV);
+	CHECK_EQ(syscall(SYS_brk, base + 4 * PAGE), base + 4 * PAGE);
+	CHECK_EQ(*(char *)(base + 2 * PAGE), 0);
+	CHECK_EQ(*(char *)base, 'b');
+	CHECK_EQ(syscall(SYS_brk, 1), base + 4 * PAGE);
+	CHECK_EQ(syscall(SYS_brk, 0x7fffffffffffUL), base + 4 * PAGE);
+}
+
+TEST("the stack grows by itself up to RLIMIT_STACK")
+{
+	struct rlimit limit;
+	pid_t child;
+
+	CHECK_EQ(getrlimit(RLIMIT_STACK, &limit), 0);
+	CHECK_EQ(limit.rlim_cur, 8 << 20);
+	CHILD(child) {
+		volatile char big[4 << 20];
+
+		for (size_t i = sizeof(big); i > 0; i -= 1024)
+			big[i - 1] = 1;
+		CHECK_EQ(big[sizeof(big) - 1], 1);
+	}
+	REAP(child, 0);
+}
+
+TEST("RLIMIT_AS makes mmap ENOMEM")
+{
+	struct rlimit limit = { 64 << 20, 64 << 20 };
+	pid_t child;
+
+	CHILD(child) {
+		CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+		CHECK_ERR(syscall(SYS_mmap, 0, 128L << 20, 3, 0x22, -1, 0), ENOMEM);
+		CHECK(syscall(SYS_mmap, 0, 1L << 20, 3, 0x22, -1, 0) > 0);
+	}
+	REAP(child, 0);
+}
+
+TEST("a hundred thousand pages may be mapped, and only touched ones cost")
+{
+	char *map = anonymous(100000);
+
+	for (long i = 0; i < 100000; i += 1000)
+		map[i * PAGE] = 1;
+	CHECK_EQ(munmap(map, 100000 * PAGE), 0);
+}
+
+TEST("many small mappings and holes keep their content and their borders")
+{
+	char *map = anonymous(200);
+
+	for (int i = 0; i < 200; i++)
+		map[i * PAGE] = (char)(i + 1);
+	for (int i = 0; i < 200; i += 2)
+		CHECK_EQ(munmap(map + i * PAGE, PAGE), 0);
+	for (int i = 1; i < 200; i += 4)
+		CHECK_EQ(mprotect(map + i * PAGE, PAGE, PROT_READ), 0);
+	for (int i = 0; i < 200; i++) {
+		CHECK_EQ(touch(map + i * PAGE, false), i % 2 == 0 ? SIGSEGV : 0);
+		if (i % 2 == 1)
+			CHECK_EQ(map[i * PAGE], (char)(i + 1));
+		CHECK_EQ(touch(map + i * PAGE + 1, true), i % 2 == 0 || i % 4 == 1 ? SIGSEGV : 0);
+	}
+}
+
+TEST("mincore, mlock and munlock answer for what is mapped")
+{
+	unsigned char residence[2];
+	char *map = anonymous(2);
+
+	map[0] = 1;
+	if (mincore(map, 2 * PAGE, residence) != 0 && errno == ENOSYS)
+		SKIP("mincore is ENOSYS");
+	CHECK(residence[0] & 1);
+	CHECK_EQ(residence[1] & 1, 0);
+	CHECK_EQ(mlock(map, 2 * PAGE), 0);
+	CHECK_EQ(mincore(map, 2 * PAGE, residence), 0);
+	CHECK(residence[1] & 1);
+	CHECK_EQ(munlock(map, 2 * PAGE), 0);
+	CHECK_EQ(munmap(map, 2 * PAGE), 0);
+	CHECK_ERR(mincore(map, 2 * PAGE, residence), ENOMEM);
+	CHECK_ERR(mlock(map, PAGE), ENOMEM);
+}
+
+TEST("memfd_create makes a file without a name that can be sealed")
+{
+	int fd = (int)syscall(SYS_memfd_create, "name", 2U);
+	char *map;
+
+	if (fd < 0 && errno == ENOSYS)
+		SKIP("memfd_create is ENOSYS");
+	CHECK_EQ(ftruncate(fd, PAGE), 0);
+	map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	strcpy(map, "sealed");
+	CHECK_EQ(munmap(map, PAGE), 0);
+	CHECK_EQ(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK), 0);
+	CHECK_ERR(write(fd, "x", 1), EPERM);
+	CHECK_ERR(ftruncate(fd, 0), EPERM);
+	CHECK_ERR(syscall(SYS_mmap, 0, PAGE, 3, MAP_SHARED, fd, 0), EPERM);
+}

@@ -1,0 +1,251 @@
+/*
+ * time.c -- clocks, sleeping, alarms and interval timers.
+ *
+ * Owns:    its timers.
+ * Locks:   none.
+ * Fails:   see tap.h. Only lower bounds are checked tightly: the machine may be slow.
+ * Tested:  run.py, on Linux first.
+ */
+#include "tap.h"
+
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/times.h>
+
+static volatile sig_atomic_t nsignals;
+
+static void take(int number)
+{
+	(void)number;
+	nsignals++;
+}
+
+static int64_t ns_of(clockid_t clock)
+{
+	struct timespec now;
+
+	CHECK_EQ(clock_gettime(clock, &now), 0);
+	CHECK(now.tv_nsec >= 0 && now.tv_nsec < 1000000000);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+TEST("every clock moves forward, by vDSO and by system call alike")
+{
+	clockid_t clocks[] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW,
+			       CLOCK_BOOTTIME, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE };
+
+	for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
+		int64_t first = ns_of(clocks[i]), last = first;
+		struct timespec raw;
+
+		for (int k = 0; k < 1000; k++) {
+			int64_t now = ns_of(clocks[i]);
+
+			CHECK(now >= last);
+			last = now;
+		}
+		CHECK_EQ(syscall(SYS_clock_gettime, clocks[i], &raw), 0);
+		CHECK(raw.tv_sec * 1000000000LL + raw.tv_nsec >= last - 20000000);
+		sleep_ms(15);
+		CHECK(ns_of(clocks[i]) > first);
+	}
+}
+
+TEST("time, gettimeofday and CLOCK_REALTIME agree, and it is not 1970")
+{
+	struct timeval tv;
+	int64_t real = ns_of(CLOCK_REALTIME);
+	time_t seconds = time(NULL);
+
+	CHECK_EQ(gettimeofday(&tv, NULL), 0);
+	CHECK(tv.tv_sec * 1000000000LL + tv.tv_usec * 1000LL - real < 2000000000LL);
+	CHECK(tv.tv_sec * 1000000000LL + tv.tv_usec * 1000LL >= real - 1000);
+	CHECK(seconds - real / 1000000000 <= 1 && seconds >= real / 1000000000 - 1);
+	CHECK(seconds > 1600000000);
+	CHECK_EQ(syscall(SYS_time, NULL) / 10, time(NULL) / 10);
+}
+
+TEST("unknown clocks are EINVAL, clock_getres gives a resolution")
+{
+	struct timespec t;
+
+	CHECK_ERR(syscall(SYS_clock_gettime, 77, &t), EINVAL);
+	CHECK_ERR(syscall(SYS_clock_getres, 77, &t), EINVAL);
+	CHECK_EQ(clock_getres(CLOCK_MONOTONIC, &t), 0);
+	CHECK_EQ(t.tv_sec, 0);
+	CHECK(t.tv_nsec >= 1 && t.tv_nsec <= 10000000);
+	CHECK_ERR(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, 1), EFAULT);
+}
+
+TEST("the process clock counts work and not sleep")
+{
+	int64_t start = ns_of(CLOCK_PROCESS_CPUTIME_ID), slept, worked;
+
+	sleep_ms(100);
+	slept = ns_of(CLOCK_PROCESS_CPUTIME_ID) - start;
+	start = ns_of(CLOCK_MONOTONIC);
+	while (ns_of(CLOCK_MONOTONIC) - start < 50000000)
+		;
+	worked = ns_of(CLOCK_PROCESS_CPUTIME_ID) - slept;
+	CHECK(slept < 50000000);
+	CHECK(worked > 5000000);
+	CHECK(ns_of(CLOCK_THREAD_CPUTIME_ID) > 5000000);
+}
+
+TEST("nanosleep sleeps at least as long as asked, and refuses a bad time")
+{
+	struct timespec naps[] = { { 0, 0 }, { 0, 1 }, { 0, 1000000 }, { 0, 25000000 } };
+	struct timespec bad[] = { { -1, 0 }, { 0, -1 }, { 0, 1000000000 } };
+
+	for (int i = 0; i < 4; i++) {
+		int64_t start = now_ns();
+
+		CHECK_EQ(nanosleep(&naps[i], NULL), 0);
+		CHECK(now_ns() - start >= naps[i].tv_nsec);
+		CHECK(now_ns() - start < 2000000000);
+	}
+	for (int i = 0; i < 3; i++)
+		CHECK_ERR(nanosleep(&bad[i], NULL), EINVAL);
+	CHECK_ERR(syscall(SYS_nanosleep, 1, NULL), EFAULT);
+}
+
+TEST("clock_nanosleep to an absolute time in the past returns at once")
+{
+	struct timespec then;
+	int64_t start;
+
+	CHECK_EQ(clock_gettime(CLOCK_MONOTONIC, &then), 0);
+	CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL), 0);
+	then.tv_nsec += 20000000;
+	if (then.tv_nsec >= 1000000000) {
+		then.tv_sec++;
+		then.tv_nsec -= 1000000000;
+	}
+	start = now_ns();
+	CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL), 0);
+	CHECK(now_ns() >= then.tv_sec * 1000000000LL + then.tv_nsec);
+	CHECK(now_ns() - start < 2000000000);
+	CHECK_EQ(clock_nanosleep(77, 0, &then, NULL), EINVAL);
+}
+
+TEST("alarm gives the seconds that were left and sends SIGALRM once")
+{
+	signal(SIGALRM, take);
+	CHECK_EQ(alarm(100), 0);
+	CHECK_EQ(alarm(50), 100);
+	CHECK_EQ(alarm(1), 50);
+	CHECK_EQ(pause(), -1);
+	CHECK_EQ(nsignals, 1);
+	CHECK_EQ(alarm(0), 0);
+}
+
+TEST("setitimer repeats until it is switched off and tells what is left")
+{
+	struct itimerval often = { { 0, 5000 }, { 0, 5000 } }, off = { { 0, 0 }, { 0, 0 } }, old;
+	int64_t start = now_ns();
+
+	signal(SIGALRM, take);
+	CHECK_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
+	while (nsignals < 5)
+		pause();
+	CHECK(now_ns() - start >= 25000000);
+	CHECK_EQ(getitimer(ITIMER_REAL, &old), 0);
+	CHECK_EQ(old.it_interval.tv_usec, 5000);
+	CHECK(old.it_value.tv_sec == 0 && old.it_value.tv_usec <= 5000);
+	CHECK_EQ(setitimer(ITIMER_REAL, &off, &old), 0);
+	CHECK_EQ(old.it_interval.tv_usec, 5000);
+	nsignals = 0;
+	sleep_ms(20);
+	CHECK_EQ(nsignals, 0);
+	often.it_value.tv_usec = 1000000;
+	CHECK_ERR(setitimer(ITIMER_REAL, &often, NULL), EINVAL);
+	CHECK_ERR(setitimer(9, &off, NULL), EINVAL);
+}
+
+TEST("ITIMER_VIRTUAL and ITIMER_PROF count work")
+{
+	struct itimerval soon = { { 0, 0 }, { 0, 20000 } };
+
+	signal(SIGVTALRM, take);
+	signal(SIGPROF, take);
+	if (setitimer(ITIMER_VIRTUAL, &soon, NULL) != 0 && errno == ENOSYS)
+		SKIP("ITIMER_VIRTUAL is ENOSYS");
+	sleep_ms(60);
+	CHECK_EQ(nsignals, 0);
+	while (nsignals == 0)
+		;
+	CHECK_EQ(setitimer(ITIMER_PROF, &soon, NULL), 0);
+	while (nsignals == 1)
+		getppid();
+}
+
+TEST("a POSIX timer fires into a signal with its value")
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1,
+				  .sigev_value.sival_int = 77 };
+	struct itimerspec soon = { { 0, 0 }, { 0, 10000000 } }, left;
+	siginfo_t info;
+	sigset_t set;
+	timer_t timer;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 && errno == ENOSYS)
+		SKIP("timer_create is ENOSYS");
+	CHECK_EQ(timer_settime(timer, 0, &soon, NULL), 0);
+	CHECK_EQ(timer_gettime(timer, &left), 0);
+	CHECK(left.it_value.tv_nsec <= 10000000);
+	CHECK_EQ(sigwaitinfo(&set, &info), SIGUSR1);
+	CHECK_EQ(info.si_code, SI_TIMER);
+	CHECK_EQ(info.si_value.sival_int, 77);
+	CHECK_EQ(timer_delete(timer), 0);
+	CHECK_ERR(syscall(SYS_timer_delete, 0), EINVAL);
+}
+
+TEST("a timerfd counts its expirations and is readable after each")
+{
+	struct itimerspec often = { { 0, 5000000 }, { 0, 5000000 } };
+	uint64_t count = 0;
+	struct pollfd one = { .events = POLLIN };
+
+	one.fd = (int)syscall(SYS_timerfd_create, CLOCK_MONOTONIC, O_NONBLOCK);
+	if (one.fd < 0 && errno == ENOSYS)
+		SKIP("timerfd_create is ENOSYS");
+	CHECK_ERR(read(one.fd, &count, 8), EAGAIN);
+	CHECK_EQ(syscall(SYS_timerfd_settime, one.fd, 0, &often, NULL), 0);
+	CHECK_EQ(poll(&one, 1, 5000), 1);
+	sleep_ms(20);
+	CHECK_EQ(read(one.fd, &count, 8), 8);
+	CHECK(count >= 4);
+}
+
+TEST("times counts ticks of 1/100 second and gives a clock that moves")
+{
+	struct tms before, after;
+	clock_t start = times(&before), end;
+
+	sleep_ms(50);
+	end = times(&after);
+	CHECK(end - start >= 4 && end - start < 200);
+	CHECK_EQ(sysconf(_SC_CLK_TCK), 100);
+	CHECK(after.tms_utime >= before.tms_utime);
+}
+
+TEST("times adds up the children that were waited for")
+{
+	struct tms sum;
+	pid_t child;
+
+	CHILD(child) {
+		int64_t start = now_ns();
+
+		while (now_ns() - start < 80000000)
+			;
+	}
+	times(&sum);
+	CHECK_EQ(sum.tms_cutime + sum.tms_cstime, 0);
+	REAP(child, 0);
+	times(&sum);
+	CHECK(sum.tms_cutime + sum.tms_cstime > 0);
+}
