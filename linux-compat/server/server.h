@@ -27,6 +27,7 @@ struct request {
 	uint64_t words[IPC_WORDS];
 	struct process *process;	/* the caller, by the badge of its task */
 	struct thread *thread;		/* its thread */
+	struct image *image;		/* the native task it came from: one being loaded speaks for the process too */
 	struct file *file;		/* via a descriptor: that open file (no reference taken), else NULL */
 	uint32_t access;		/* DESC_* of that descriptor */
 	const uint8_t *payload;		/* inline, or gathered from bulk into a static buffer */
@@ -43,6 +44,7 @@ struct request {
  */
 struct parked {
 	struct parked *next, **link;	/* in the process's list: request.c's */
+	struct parked *hash_next, **hash_link;	/* by token: request.c's */
 	uint64_t token;
 	struct process *process;
 	struct thread *thread;
@@ -52,10 +54,13 @@ struct parked {
 void request_park(const struct request *r, struct parked *p, void (*cancel)(struct parked *));
 void parked_reply(struct parked *p, int64_t value);			/* also unlinks it */
 void parked_reply_data(struct parked *p, int64_t value, const void *data, uint32_t len); /* inline or bulk */
+void parked_reply_cap(struct parked *p, int64_t value, handle_t cap);	/* as request_reply_cap: fifo.c's need */
+void parked_reply_full(struct parked *p, int64_t value, uint64_t w1, uint64_t w2, const void *data, uint32_t len);
 
 void request_reply(struct request *r, int64_t value);
 void request_reply_data(struct request *r, int64_t value, const void *data, uint32_t len);
 void request_reply_words(struct request *r, int64_t value, uint64_t w1, uint64_t w2);
+void request_reply_full(struct request *r, int64_t value, uint64_t w1, uint64_t w2, const void *data, uint32_t len);
 void request_reply_cap(struct request *r, int64_t value, handle_t cap);	/* moves cap to the caller */
 /* a NUL-terminated string of the payload from *offset on, moving *offset; NULL: malformed */
 const char *request_string(struct request *r, uint32_t *offset);
@@ -92,8 +97,10 @@ struct file *file_by_cookie(uint64_t cookie);			/* NULL: none (never a wild poin
  * the caller of this function owns, *info what exec must know. */
 struct exec_file { uint32_t uid, gid, mode; bool nosuid; char path[4096]; struct inode *inode; };
 int vfs_open_exec(struct request *r, const char *path, uint32_t at_flags, handle_t *desc, struct exec_file *info);
-void inode_get(struct inode *i);
+void inode_get(struct inode *i);				/* info->inode is counted: put it when done */
 void inode_put(struct inode *i);
+int inode_deny_write(struct inode *i, int delta);	/* +1 at exec (-ETXTBSY while writers exist), -1 after */
+void vfs_process_exit(struct process *p);		/* its POSIX locks go; call before it is freed */
 /* the absolute path of an inode/dentry as seen from a root, for /proc/PID/{exe,cwd,maps}; length or -errno */
 int vfs_path_text(const struct path *p, const struct path *root, char *buf, uint32_t len);
 int file_path_text(struct file *f, char *buf, uint32_t len);	/* "/a/b", "pipe:[7]", "/a (deleted)" */
@@ -151,6 +158,14 @@ uint32_t process_tids(struct process *p, uint32_t *tids, uint32_t max);
 void signal_process(struct process *p, int sig);	/* from the kernel: SIGPIPE-like, no siginfo */
 void signal_group(uint32_t pgid, int sig);
 void system_poweroff(int command);
+
+/* what /proc asks of the rest */
+uint32_t thread_tid(const struct thread *t);
+enum uname_field { UNAME_SYSNAME, UNAME_NODENAME, UNAME_RELEASE, UNAME_VERSION, UNAME_MACHINE, UNAME_DOMAINNAME };
+const char *uname_text(enum uname_field field);
+int uname_set(enum uname_field field, const char *text, uint32_t len);	/* 0 or -errno; no privilege check */
+const char *command_line(void);			/* the kernel's, for /proc/cmdline */
+uint32_t pid_last(void);			/* the one given out last, for /proc/loadavg */
 
 /* counted unknown calls: the translator reports each first occurrence by LX_UNKNOWN (words[1]: number) */
 int unimplemented_text(char *buf, uint32_t len);

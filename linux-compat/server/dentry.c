@@ -1,0 +1,361 @@
+/*
+ * dentry.c -- names: the hash of (directory, name), directory order, and the life of a name.
+ *
+ * Owns:    the hash table and the list of unused volatile names.  In a tmpfs the table holds every
+ *          name there is, so a miss is ENOENT; /proc makes names on demand (D_VOLATILE).
+ * Fails:   only in dentry_new and dentry_move, for want of memory.
+ * Tested:  test/vfs_test.c
+ */
+#include "vfs.h"
+
+#define BUCKETS_FIRST	2048u
+#define UNUSED_MAX	256u
+
+static struct dentry **buckets;
+static uint32_t bucket_mask, dentry_count;
+static struct dentry unused_list = { .unused_next = &unused_list, .unused_prev = &unused_list };
+static uint32_t unused_count;
+
+void dentry_init(void)
+{
+	if (buckets)
+		return;
+	buckets = mem_alloc(BUCKETS_FIRST * sizeof(*buckets));
+	bucket_mask = BUCKETS_FIRST - 1;
+}
+
+uint32_t name_hash(const char *name, uint32_t len)
+{
+	uint32_t h = HASH_START;
+
+	while (len--)
+		h = HASH_STEP(h, *name++);
+	return h;
+}
+
+/* The name's own hash and the directory's address: the low bits of addresses say little. */
+static inline uint32_t bucket_of(const struct dentry *dir, uint32_t hash)
+{
+	return (hash ^ hash >> 15 ^ (uint32_t)((uintptr_t)dir >> 6)) & bucket_mask;
+}
+
+static inline bool name_equal(const char *a, const char *b, uint32_t len)
+{
+	while (len--)
+		if (*a++ != *b++)
+			return false;
+	return true;
+}
+
+struct dentry *dentry_find(struct dentry *dir, const char *name, uint32_t len, uint32_t hash)
+{
+	struct dentry *d = buckets[bucket_of(dir, hash)];
+
+	for (; d; d = d->hash_next)
+		if (d->hash == hash && d->parent == dir && d->len == len && name_equal(d->name, name, len))
+			return d;
+	return NULL;
+}
+
+static void hash_insert(struct dentry *d)
+{
+	struct dentry **head = &buckets[bucket_of(d->parent, d->hash)];
+
+	d->hash_next = *head;
+	*head = d;
+	d->flags |= D_HASHED;
+}
+
+static void hash_remove(struct dentry *d)
+{
+	struct dentry **link = &buckets[bucket_of(d->parent, d->hash)];
+
+	while (*link != d)
+		link = &(*link)->hash_next;
+	*link = d->hash_next;
+	d->flags &= ~D_HASHED;
+}
+
+/* Doubles the table when chains grow; keeps the old one when there is no memory for that. */
+static void hash_grow(void)
+{
+	uint32_t old = bucket_mask + 1;
+	struct dentry **bigger = mem_alloc(2ull * old * sizeof(*bigger));
+	struct dentry **before = buckets;
+
+	if (!bigger)
+		return;
+	buckets = bigger;
+	bucket_mask = 2 * old - 1;
+	for (uint32_t n = 0; n < old; n++) {
+		for (struct dentry *d = before[n], *next; d; d = next) {
+			next = d->hash_next;
+			hash_insert(d);
+		}
+	}
+	mem_free(before);
+}
+
+static int name_set(struct dentry *d, const char *name, uint32_t len)
+{
+	char *to = d->short_name;
+
+	if (len >= DENTRY_SHORT_NAME) {
+		to = mem_alloc(len + 1);
+		if (!to)
+			return -ENOMEM;
+	}
+	memcpy(to, name, len);
+	to[len] = 0;
+	if (d->name && d->name != d->short_name && d->name != to)
+		mem_free((void *)d->name);
+	d->name = to;
+	d->len = (uint16_t)len;
+	d->hash = name_hash(name, len);
+	return 0;
+}
+
+/*
+ * A name that is not yet in its directory, holding one reference for the caller; i may be NULL to be
+ * filled in before dentry_add.  Takes a reference of i.  NULL: no memory.
+ */
+struct dentry *dentry_new(struct dentry *parent, const char *name, uint32_t len, struct inode *i)
+{
+	struct dentry *d = mem_alloc(sizeof(*d));
+
+	if (!d)
+		return NULL;
+	if (name_set(d, name, len) < 0) {
+		mem_free(d);
+		return NULL;
+	}
+	d->parent = parent ? dentry_get(parent) : d;
+	d->refs = 1;
+	d->next_position = DIR_FIRST;
+	d->inode = i;
+	if (i) {
+		inode_get(i);
+		if (!i->alias)
+			i->alias = d;
+	}
+	dentry_count++;
+	return d;
+}
+
+struct dentry *dentry_root(struct super *s, struct inode *i)
+{
+	struct dentry *d = dentry_new(NULL, "/", 1, i);
+
+	s->root = d;
+	return d;
+}
+
+static void child_append(struct dentry *d)
+{
+	struct dentry *dir = d->parent;
+
+	d->position = dir->next_position++;
+	d->younger = NULL;
+	d->older = dir->child_last;
+	if (d->older)
+		d->older->younger = d;
+	else
+		dir->child_first = d;
+	dir->child_last = d;
+	dir->nchildren++;
+}
+
+static void child_unlink(struct dentry *d)
+{
+	struct dentry *dir = d->parent;
+
+	if (d->older)
+		d->older->younger = d->younger;
+	else
+		dir->child_first = d->younger;
+	if (d->younger)
+		d->younger->older = d->older;
+	else
+		dir->child_last = d->older;
+	d->older = d->younger = NULL;
+	dir->nchildren--;
+}
+
+/* The name exists from here on; the caller's reference of dentry_new becomes the one for existing. */
+void dentry_add(struct dentry *d)
+{
+	if (dentry_count > 2 * bucket_mask)
+		hash_grow();
+	hash_insert(d);
+	child_append(d);
+}
+
+void dentry_remove(struct dentry *d)
+{
+	hash_remove(d);
+	child_unlink(d);
+	d->flags |= D_DEAD;
+	if (d->inode && d->inode->alias == d && !S_ISDIR(d->inode->mode))
+		d->inode->alias = NULL;
+	dentry_put(d);
+}
+
+/* A name made on demand: found by the walk until trimmed, listed by its directory's readdir only. */
+struct dentry *dentry_volatile(struct dentry *parent, const char *name, uint32_t len, struct inode *i)
+{
+	struct dentry *d = dentry_new(parent, name, len, i);
+
+	if (!d)
+		return NULL;
+	d->flags |= D_VOLATILE;
+	hash_insert(d);
+	dentry_put(d);
+	return d;
+}
+
+static void unused_add(struct dentry *d)
+{
+	d->unused_next = &unused_list;
+	d->unused_prev = unused_list.unused_prev;
+	unused_list.unused_prev->unused_next = d;
+	unused_list.unused_prev = d;
+	d->flags |= D_UNUSED;
+	unused_count++;
+}
+
+static void unused_remove(struct dentry *d)
+{
+	d->unused_prev->unused_next = d->unused_next;
+	d->unused_next->unused_prev = d->unused_prev;
+	d->flags &= ~D_UNUSED;
+	unused_count--;
+}
+
+struct dentry *dentry_get(struct dentry *d)
+{
+	if (d->refs++ == 0 && (d->flags & D_UNUSED))
+		unused_remove(d);
+	return d;
+}
+
+/* Frees d, which nothing refers to; its parent, that may now be unused, comes back. */
+static struct dentry *dentry_free(struct dentry *d)
+{
+	struct dentry *parent = d->parent == d ? NULL : d->parent;
+
+	if (d->flags & D_HASHED)
+		hash_remove(d);
+	if (d->inode) {
+		if (d->inode->alias == d)
+			d->inode->alias = NULL;
+		inode_put(d->inode);
+	}
+	if (d->name != d->short_name)
+		mem_free((void *)d->name);
+	mem_free(d);
+	dentry_count--;
+	return parent;
+}
+
+void dentry_put(struct dentry *d)
+{
+	while (d && --d->refs == 0) {
+		if ((d->flags & D_VOLATILE) && !(d->flags & D_DEAD)) {
+			unused_add(d);
+			return;
+		}
+		d = dentry_free(d);
+	}
+}
+
+/* What a volatile name stood for is gone.  It may still be looked at during this request. */
+void dentry_forget(struct dentry *d)
+{
+	if (d->flags & D_HASHED)
+		hash_remove(d);
+}
+
+/* Between requests: drops the longest unused made-up names beyond what is worth keeping. */
+void dentry_trim(void)
+{
+	while (unused_count > UNUSED_MAX) {
+		struct dentry *d = unused_list.unused_next;
+
+		unused_remove(d);
+		dentry_put(dentry_free(d));
+	}
+}
+
+bool dentry_below(const struct dentry *d, const struct dentry *ancestor)
+{
+	for (;; d = d->parent) {
+		if (d == ancestor)
+			return true;
+		if (d->parent == d)
+			return false;
+	}
+}
+
+/* rename: d gets another name and directory.  -ENOMEM leaves everything as it was. */
+int dentry_move(struct dentry *d, struct dentry *to, const char *name, uint32_t len)
+{
+	struct dentry *from = d->parent;
+	char *long_name = NULL;
+
+	if (len >= DENTRY_SHORT_NAME && !(long_name = mem_alloc(len + 1)))
+		return -ENOMEM;
+	hash_remove(d);
+	child_unlink(d);
+	if (d->name != d->short_name)
+		mem_free((void *)d->name);
+	d->name = long_name ? long_name : d->short_name;
+	memcpy((char *)d->name, name, len);
+	((char *)d->name)[len] = 0;
+	d->len = (uint16_t)len;
+	d->hash = name_hash(name, len);
+	d->parent = dentry_get(to);
+	hash_insert(d);
+	child_append(d);
+	dentry_put(from);
+	return 0;
+}
+
+/* RENAME_EXCHANGE: each takes the other's place.  Cannot fail: names are swapped, not copied. */
+void dentry_exchange(struct dentry *a, struct dentry *b)
+{
+	struct dentry *a_dir = a->parent, *b_dir = b->parent;
+	char short_name[DENTRY_SHORT_NAME];
+	const char *a_name = a->name == a->short_name ? NULL : a->name;
+	const char *b_name = b->name == b->short_name ? NULL : b->name;
+	uint16_t len = a->len;
+	uint32_t hash = a->hash;
+
+	hash_remove(a);
+	hash_remove(b);
+	child_unlink(a);
+	child_unlink(b);
+	memcpy(short_name, a->short_name, sizeof(short_name));
+	memcpy(a->short_name, b->short_name, sizeof(short_name));
+	memcpy(b->short_name, short_name, sizeof(short_name));
+	a->name = b_name ? b_name : a->short_name;
+	b->name = a_name ? a_name : b->short_name;
+	a->len = b->len;
+	a->hash = b->hash;
+	b->len = len;
+	b->hash = hash;
+	a->parent = b_dir;
+	b->parent = a_dir;
+	hash_insert(a);
+	hash_insert(b);
+	child_append(a);
+	child_append(b);
+}
+
+/* Every name there is, in no order. */
+void dentry_each(bool (*visit)(struct dentry *d, void *arg), void *arg)
+{
+	for (uint32_t n = 0; n <= bucket_mask; n++)
+		for (struct dentry *d = buckets[n]; d; d = d->hash_next)
+			if (visit(d, arg))
+				return;
+}

@@ -1,0 +1,312 @@
+/*
+ * vfs.h -- what the files of linuxd's virtual file system share (private to them).
+ *
+ * The objects: a super is a mounted file system's store; an inode a file; a dentry one name of an
+ * inode in one directory; a mount a super seen at a place; a file an open file description.
+ *
+ * Ownership.  dentry->refs counts: open files, working and root directories, mounts (root and place),
+ * child dentries (a child pins its parent) and, for a name that exists in a tmpfs, one for existing.
+ * inode->refs counts dentries and explicit inode_get.  Within one request nothing is freed that the
+ * walk merely looked at: cached /proc dentries are dropped between requests only (dentry_trim).
+ *
+ * Errors inside the VFS are int: 0 or more for success, a negative Linux errno otherwise.
+ */
+#ifndef LINUX_SERVER_VFS_H
+#define LINUX_SERVER_VFS_H
+
+#include <stdarg.h>
+#include <lib/rt/rt.h>
+#include <abi/stubs.h>
+#include "server.h"
+#include "uapi.h"
+
+struct walk;
+struct text;
+struct dirent_out;
+struct fifo;
+struct file_lock;
+struct super;
+
+/*
+ * What makes an inode something else than a plain tmpfs object.  ops == NULL is a tmpfs inode, whose
+ * names are all in the dentry cache; every member may be NULL.
+ */
+struct inode_ops {
+	/* a directory whose names are made on demand: NULL with *error set, or a dentry_volatile() */
+	struct dentry *(*lookup)(struct dentry *dir, const char *name, uint32_t len, int *error);
+	/* its entries after file position pos (>= DIR_FIRST); see dirent_emit */
+	void (*readdir)(struct dentry *dir, uint64_t pos, struct dirent_out *out);
+	bool (*valid)(const struct inode *i);		/* false: the name is gone (a dead process) */
+	/* a symbolic link whose text is made on demand: length or -errno */
+	int (*link_text)(const struct inode *i, struct process *who, char *buf, uint32_t len);
+	/* a link that leads to an object, not to a name: fills *to with references */
+	int (*link_jump)(const struct inode *i, struct process *who, struct path *to);
+	int (*permission)(const struct inode *i, struct process *who, uint32_t may);	/* instead of the mode */
+	int (*open)(const struct inode *i, struct process *who, uint32_t flags);
+	int (*text)(const struct inode *i, struct process *who, struct text *out);	/* the whole contents */
+	int (*write)(struct inode *i, struct process *who, const char *data, uint32_t len);
+	/* contents too large to be made as one text: copies from offset, count or -errno */
+	int64_t (*read_at)(const struct inode *i, struct process *who, uint64_t offset, void *buf, uint32_t len);
+};
+
+struct inode {
+	const struct inode_ops *ops;
+	struct super *super;
+	uint64_t ino;
+	uint32_t mode, uid, gid, nlink, rdev, refs;
+	uint64_t koid;				/* of the content, once somebody asked */
+	handle_t content;			/* regular file: 0 until somebody needs it */
+	uint32_t open_files;
+	uint64_t size;				/* of what has no content */
+	uint64_t atime_ns, mtime_ns, ctime_ns, btime_ns;	/* of what has no content */
+	char *target;				/* symbolic link */
+	struct fifo *fifo;			/* while a FIFO is open */
+	struct file_lock *locks;
+	struct dentry *alias;			/* a dentry of it, for directories and exe links; may be NULL */
+	/* of /proc and /sys */
+	const void *node;			/* struct pseudo_node */
+	uint64_t owner_start_ns;		/* with pid: one life of one process */
+	uint32_t pid, number;
+};
+
+enum dentry_flag {
+	D_MOUNTED = 1,		/* something may be mounted on it */
+	D_DEAD = 2,		/* unlinked: not in the hash, no new children */
+	D_VOLATILE = 4,		/* made on demand: freed when unused */
+	D_UNUSED = 8,		/* volatile, on the unused list */
+	D_HASHED = 16,
+};
+#define DENTRY_SHORT_NAME 40
+struct dentry {
+	struct dentry *hash_next;
+	uint32_t hash;
+	uint16_t len, flags;
+	struct dentry *parent;			/* itself for a root */
+	const char *name;
+	struct inode *inode;
+	uint32_t refs;
+	uint32_t nchildren;			/* hashed ones that are not volatile */
+	struct dentry *child_first, *child_last, *older, *younger;	/* by position */
+	uint64_t position;			/* its place in its directory: stable, growing */
+	uint64_t next_position;
+	struct dentry *unused_next, *unused_prev;
+	char short_name[DENTRY_SHORT_NAME];
+};
+#define DIR_FIRST 3	/* positions 1 and 2 are . and .. */
+
+struct fs_type {
+	const char *name;
+	uint64_t magic;
+	bool nodev;
+	int (*fill)(struct super *s, const char *options);	/* makes s->root; NULL: not mountable by name */
+	struct super *(*shared)(void);				/* one store for all mounts; else a new one each */
+};
+struct super {
+	const struct fs_type *type;
+	struct dentry *root;
+	handle_t pool;			/* pays for contents; 0: server_pool */
+	uint64_t limit_bytes;
+	uint64_t next_ino, ninodes;
+	uint32_t dev, refs;
+	uint32_t blksize;
+	bool read_only;			/* names cannot be made: answer no_make */
+	int no_make;
+};
+
+struct mount {
+	struct mount *next;		/* all mounts, in order of mounting */
+	struct mount *parent;		/* itself for the root; NULL once detached */
+	struct dentry *root, *place;	/* place: the dentry in parent that it covers */
+	struct super *super;
+	uint32_t id, refs, flags;	/* MS_RDONLY NOSUID NODEV NOEXEC NOATIME RELATIME */
+	char source[64];
+};
+
+struct file {
+	uint32_t index, generation;
+	struct path path;		/* references; mount NULL once closed */
+	struct inode *inode;		/* the dentry's */
+	uint32_t flags;			/* O_ at open */
+	uint64_t offset;		/* of what linuxd serves */
+	void *private;
+	handle_t ready;
+	const struct device_ops *device;
+	struct text *text;		/* contents of a pseudo file as first read */
+	struct file *next_free;
+	bool locked;			/* may own flock or OFD locks */
+	bool posix;			/* POSIX locks were taken through it */
+};
+
+/* --- growing text (text.c) -------------------------------------------------------------------- */
+struct text {
+	char *data;
+	uint32_t len, cap;
+	bool failed;			/* out of memory: the text is incomplete */
+};
+void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_add(struct text *t, const void *data, uint32_t len);
+void text_char(struct text *t, char c);
+void text_escaped(struct text *t, const char *s, const char *which);	/* \ooo for chars of which */
+void text_free(struct text *t);
+
+/* --- inodes (inode.c) --------------------------------------------------------------------------- */
+struct inode *inode_new(struct super *s, uint32_t mode, const struct cred *c);
+int inode_content(struct inode *i);		/* makes sure i->content exists */
+void inode_publish(struct inode *i);		/* the record in the content says what the inode says */
+void inode_changed(struct inode *i);		/* ctime now, and publish */
+void inode_modified(struct inode *i);		/* a directory: mtime and ctime now */
+void inode_stat(struct inode *i, const struct mount *m, struct lx_stat *st);
+int inode_permission(struct inode *i, struct process *who, const struct cred *c, uint32_t may);
+bool inode_owner_or_root(const struct inode *i, const struct cred *c);
+int inode_any_path(struct inode *i, struct path *to);	/* some place it can be seen at, with references */
+uint8_t mode_dirent_type(uint32_t mode);
+struct inode *inode_by_koid(uint64_t koid);	/* the file whose Content it is, NULL: none with a name */
+uint32_t vfs_caller_tid(const struct process *who);	/* of the current request */
+int errno_of(status_t status);			/* a native status as a negative errno */
+
+/* --- names (dentry.c) ----------------------------------------------------------------------------- */
+#define HASH_STEP(h, c)	(((h) ^ (uint8_t)(c)) * 0x01000193u)
+#define HASH_START	0x811c9dc5u
+void dentry_init(void);
+uint32_t name_hash(const char *name, uint32_t len);
+struct dentry *dentry_find(struct dentry *dir, const char *name, uint32_t len, uint32_t hash);
+struct dentry *dentry_new(struct dentry *parent, const char *name, uint32_t len, struct inode *i);
+void dentry_add(struct dentry *d);			/* into hash and directory: the name exists */
+void dentry_remove(struct dentry *d);			/* the name is gone: D_DEAD, existence dropped */
+struct dentry *dentry_root(struct super *s, struct inode *i);
+struct dentry *dentry_volatile(struct dentry *parent, const char *name, uint32_t len, struct inode *i);
+int dentry_move(struct dentry *d, struct dentry *to, const char *name, uint32_t len);
+void dentry_exchange(struct dentry *a, struct dentry *b);
+struct dentry *dentry_get(struct dentry *d);
+void dentry_put(struct dentry *d);
+void dentry_forget(struct dentry *d);			/* a volatile name is no longer valid */
+void dentry_trim(void);
+void dentry_each(bool (*visit)(struct dentry *d, void *arg), void *arg);	/* until it says true */
+bool dentry_below(const struct dentry *d, const struct dentry *ancestor);
+
+/* --- path walk (path.c) ----------------------------------------------------------------------------- */
+enum walk_flag {
+	WALK_FOLLOW = 1,		/* a symbolic link at the end too */
+	WALK_MISSING = 2,		/* the last name need not exist: dentry NULL, parent and last set */
+	WALK_PARENT = 4,		/* stop before the last name: it is neither looked up nor followed */
+	WALK_EMPTY = 8,			/* "" is the start itself */
+};
+enum walk_state { WALK_NAME, WALK_DONE, WALK_FAILED, WALK_PENDING };
+enum walk_last { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
+struct walk {
+	enum walk_state state;
+	int error;
+	uint32_t flags, resolve;
+	struct process *process;
+	const struct cred *cred;
+	struct path root, start;	/* borrowed for the walk */
+	struct path at;			/* where it stands: borrowed */
+	struct path parent;		/* the directory of the last name */
+	const char *rest;		/* what is still to be walked */
+	const char *stack[SYMLINKS_MAX];/* rests of the paths whose links are being followed */
+	uint32_t depth, links;
+	const char *last;		/* the last name, not terminated */
+	uint32_t last_len, last_hash;
+	enum walk_last last_type;
+	bool slash;			/* it was followed by a slash */
+	bool must_be_dir;		/* some path or link text ended in a slash */
+	uint32_t njumps;
+	char *scratch;			/* texts of made-up links */
+	uint32_t scratch_used;
+	struct path jumps[SYMLINKS_MAX];/* references that link_jump handed out */
+};
+void walk_start(struct walk *w, struct request *r, const struct path *start, const char *path, uint32_t flags);
+int walk_run(struct walk *w);			/* 0 with w->at / parent / last, or -errno */
+void walk_end(struct walk *w);			/* drops what it holds; at is no longer valid */
+int walk_at(struct walk *w, struct request *r, const char *path, uint32_t flags); /* start by the request */
+int walk_base(struct request *r, struct path *base);	/* where a relative path starts */
+int walk_last(struct walk *w, struct dentry **out);	/* the last name in parent: NULL when missing */
+int walk_again(struct walk *w, uint32_t flags);	/* at is a link found with MISSING: follow it on */
+int path_text_from(const struct path *p, const struct path *root, char *buf, uint32_t len, bool *reached);
+int dentry_path_text(const struct dentry *d, char *buf, uint32_t len);	/* within its file system */
+void path_get(struct path *p);
+void path_put(struct path *p);
+
+/* --- mounts (mount.c) --------------------------------------------------------------------------------- */
+extern struct mount *mounts;
+void mount_init(struct super *root);
+struct mount *mount_on(const struct mount *parent, const struct dentry *place);	/* topmost, or NULL */
+struct mount *mount_of_super(const struct super *s);
+int mount_writable(const struct mount *m);		/* 0 or -EROFS */
+void mount_get(struct mount *m);
+void mount_put(struct mount *m);
+bool dentry_is_mountpoint(const struct dentry *d);
+void request_mount(struct request *r);
+void request_umount(struct request *r);
+void request_pivot_root(struct request *r);
+int mount_at(const char *type, const char *path);	/* at start-up */
+void mounts_text(struct process *p, struct text *out, bool info);
+struct super *super_new(const struct fs_type *type);
+void super_put(struct super *s);
+const struct fs_type *fs_type_next(uint32_t index);	/* NULL at the end */
+void statfs_fill(const struct mount *m, struct linux_statfs *out);
+
+/* --- file systems --------------------------------------------------------------------------------------- */
+extern const struct fs_type tmpfs_type, rootfs_type, devtmpfs_type, devpts_type, proc_type, sysfs_type;
+void archive_unpack(handle_t archive, struct super *root);
+struct super *devtmpfs_super(void);
+struct super *devpts_super(void);
+const struct device_ops *device_find(uint32_t rdev);
+uint32_t device_kernel_kind(uint32_t rdev);	/* OBJ_NULL .. for a memory device, else 0 */
+
+/* /proc and /sys are trees of these, made at start-up (pseudo.c) */
+struct pseudo_node {
+	const char *path;		/* "sys/kernel/ostype"; parents come first */
+	uint32_t mode;
+	int (*text)(const struct inode *i, struct process *who, struct text *out);
+	int (*write)(struct inode *i, struct process *who, const char *data, uint32_t len);
+	const char *value;		/* constant contents or link text instead of text() */
+};
+int pseudo_fill(struct super *s, const struct pseudo_node *nodes, uint32_t count);
+int pseudo_text(const struct inode *i, struct process *who, struct text *out);
+extern const struct inode_ops pseudo_ops, pseudo_directory_ops;
+
+/* --- open files (file.c) ------------------------------------------------------------------------------------ */
+int file_new(const struct path *p, uint32_t flags, struct file **out);	/* takes references */
+void file_free(struct file *f);
+uint64_t file_cookie(const struct file *f);
+int file_descriptor(struct file *f, handle_t object, uint32_t kind, uint32_t extra, handle_t *out);
+void file_request(struct request *r);			/* the file protocol */
+struct file *file_next(uint32_t *index);		/* every open one, for locks and umount */
+bool dirent_emit(struct dirent_out *out, uint64_t ino, uint8_t type, const char *name, uint32_t len,
+	uint64_t pos);
+void readdir_children(struct dentry *dir, uint64_t pos, struct dirent_out *out);
+
+/* --- names and attributes (names.c, attr.c, open.c) --------------------------------------------------------- */
+struct request_names {		/* who asks */
+	struct process *process;
+	const struct cred *cred;
+};
+void request_open(struct request *r);
+void request_make(struct request *r);		/* MKDIR, MKNOD */
+void request_symlink(struct request *r);
+void request_link(struct request *r);
+void request_unlink(struct request *r);
+void request_rename(struct request *r);
+int name_create(struct walk *w, uint32_t mode, uint32_t rdev, const char *target, struct dentry **out);
+void request_stat(struct request *r);
+void request_access(struct request *r);
+void request_readlink(struct request *r);
+void request_chmod(struct request *r);
+void request_chown(struct request *r);
+void request_utimens(struct request *r);
+void request_truncate(struct request *r);
+void request_statfs(struct request *r);
+void request_xattr(struct request *r);
+int inode_truncate(struct inode *i, const struct cred *c, uint64_t size);
+
+/* --- FIFOs (fifo.c) ------------------------------------------------------------------------------------------- */
+void fifo_open(struct request *r, struct file *f);	/* answers or parks; owns f */
+void fifo_close(struct file *f);
+
+/* --- locks (lock.c) -------------------------------------------------------------------------------------------- */
+void lock_flock(struct request *r);
+void lock_fcntl(struct request *r);
+void lock_file_closed(struct file *f);
+
+#endif
