@@ -1,5 +1,4 @@
-# lib: the runtime of native programs.  Needs noinst_LIBRARIES, EXTRA_DIST from the top Makefile.am, and
-# ABI_GENERATED: the files generated into $(top_builddir)/abi.
+# lib: the runtime of native programs.  The generated abi/*.h must be in BUILT_SOURCES.
 
 # What every native program is built with.  Its threads have no FPU state, hence general registers only.
 NATIVE_CPPFLAGS = -I$(top_srcdir) -I$(top_builddir)
@@ -29,3 +28,16 @@ lib_rt_librt_a_CPPFLAGS = $(NATIVE_CPPFLAGS)
 lib_rt_librt_a_CFLAGS = $(NATIVE_CFLAGS)
 
 EXTRA_DIST += lib/README.md lib/rt/program.ld
+NATIVE_LDADD = lib/rt/librt.a
+NATIVE_DEPENDENCIES = lib/rt/librt.a $(NATIVE_LDSCRIPT)
+FREESTANDING += lib/rt/librt.a
+
+# What a unit test on this machine is built with.
+HOST_TEST_CFLAGS = -std=gnu11 -g -O1 -Wall -Wextra -fsanitize=address,undefined -fno-sanitize-recover=undefined
+HOST_TEST_LDFLAGS = -fsanitize=address,undefined
+
+check_PROGRAMS += lib/rt/test/rt_test
+TESTS += lib/rt/test/rt_test
+lib_rt_test_rt_test_SOURCES = lib/rt/test/rt_test.c lib/test/tap.h
+lib_rt_test_rt_test_CFLAGS = $(HOST_TEST_CFLAGS) -fno-builtin
+lib_rt_test_rt_test_LDFLAGS = $(HOST_TEST_LDFLAGS)
