@@ -1,0 +1,6 @@
+# tools: host programs.
+
+EXTRA_DIST += \
+	tools/README.md \
+	tools/archive/archive \
+	tools/archive/newc.py
