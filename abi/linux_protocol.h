@@ -180,6 +180,7 @@ struct exec_args {
 	uint64_t total_len;		/* of header and strings */
 	uint32_t argc, envc;
 	uint32_t args_len, env_len, path_len, pad;
+	uint64_t ignored;		/* signals the caller ignores: bit n - 1 of signal n (execve(2)) */
 };
 #define EXEC_ARGS_MAX (2ul << 20)
 
