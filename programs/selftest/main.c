@@ -1,0 +1,48 @@
+/*
+ * selftest -- the native interface attacked from inside: rights, bad arguments, random calls, leaks.
+ *
+ * TAP in the log; the machine ends with 0 when everything passed, else with 3 (restart machine).  Every
+ * random choice comes from a fixed seed.
+ */
+#include "selftest.h"
+
+static bool failed;
+
+bool check_at(const char *file, int line, const char *what, bool ok, int64_t value)
+{
+	if (!ok && !failed)
+		rt_log("# %s:%d: not so: %s (%ld %s)", file, line, what, value, rt_status_name(value));
+	failed |= !ok;
+	return ok;
+}
+
+int64_t need_at(const char *file, int line, const char *what, int64_t result)
+{
+	if (result < 0)
+		rt_panic("%s:%d: %s: %s", file, line, what, rt_status_text(result));
+	return result;
+}
+
+static unsigned tests_run(const struct test *tests, unsigned *number)
+{
+	unsigned bad = 0;
+
+	for (; tests->sentence; tests++) {
+		failed = false;
+		tests->run();
+		rt_log("%sok %u - %s", failed ? "not " : "", ++*number, tests->sentence);
+		bad += failed;
+	}
+	return bad;
+}
+
+int main(void)
+{
+	unsigned number = 0, bad = 0;
+
+	bad += tests_run(tests_rights, &number);
+	bad += tests_run(tests_life, &number);
+	bad += tests_run(tests_fuzz, &number);
+	rt_log("1..%u", number);
+	return bad != 0;
+}
