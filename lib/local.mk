@@ -6,7 +6,7 @@ NATIVE_CFLAGS = -std=gnu11 -Wall -Wextra -ffreestanding -mgeneral-regs-only -fno
 	-fno-stack-protector -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
 	-fno-tree-loop-distribute-patterns
 NATIVE_LDSCRIPT = lib/rt/program.ld
-NATIVE_LDFLAGS = -nostdlib -static -no-pie -Wl,-T,$(top_srcdir)/$(NATIVE_LDSCRIPT) -Wl,--build-id=none \
+NATIVE_LINK = -nostdlib -static -no-pie -Wl,-T,$(top_srcdir)/$(NATIVE_LDSCRIPT) -Wl,--build-id=none \
 	-Wl,-z,noexecstack -Wl,-z,max-page-size=4096
 
 noinst_LIBRARIES += lib/rt/librt.a
@@ -18,7 +18,7 @@ lib_rt_librt_a_SOURCES = \
 	lib/rt/memory.c \
 	lib/rt/number.c \
 	lib/rt/rt.h \
-	lib/rt/start.S \
+	lib/rt/entry.S \
 	lib/rt/start.c \
 	lib/rt/status.c \
 	lib/rt/str.h \
@@ -28,16 +28,16 @@ lib_rt_librt_a_CPPFLAGS = $(NATIVE_CPPFLAGS)
 lib_rt_librt_a_CFLAGS = $(NATIVE_CFLAGS)
 
 EXTRA_DIST += lib/README.md lib/rt/program.ld
-NATIVE_LDADD = lib/rt/librt.a
-NATIVE_DEPENDENCIES = lib/rt/librt.a $(NATIVE_LDSCRIPT)
+NATIVE_LIB = lib/rt/librt.a
+NATIVE_DEPS = lib/rt/librt.a $(NATIVE_LDSCRIPT)
 FREESTANDING += lib/rt/librt.a
 
 # What a unit test on this machine is built with.
 HOST_TEST_CFLAGS = -std=gnu11 -g -O1 -Wall -Wextra -fsanitize=address,undefined -fno-sanitize-recover=undefined
-HOST_TEST_LDFLAGS = -fsanitize=address,undefined
+HOST_TEST_LINK = -fsanitize=address,undefined
 
 check_PROGRAMS += lib/rt/test/rt_test
 TESTS += lib/rt/test/rt_test
 lib_rt_test_rt_test_SOURCES = lib/rt/test/rt_test.c lib/test/tap.h
 lib_rt_test_rt_test_CFLAGS = $(HOST_TEST_CFLAGS) -fno-builtin
-lib_rt_test_rt_test_LDFLAGS = $(HOST_TEST_LDFLAGS)
+lib_rt_test_rt_test_LDFLAGS = $(HOST_TEST_LINK)

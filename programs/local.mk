@@ -10,9 +10,9 @@ programs_ipcbench_ipcbench_SOURCES = \
 	programs/ipcbench/main.c
 programs_ipcbench_ipcbench_CPPFLAGS = $(NATIVE_CPPFLAGS)
 programs_ipcbench_ipcbench_CFLAGS = $(NATIVE_CFLAGS)
-programs_ipcbench_ipcbench_LDFLAGS = $(NATIVE_LDFLAGS)
-programs_ipcbench_ipcbench_LDADD = $(NATIVE_LDADD)
-programs_ipcbench_ipcbench_DEPENDENCIES = $(NATIVE_DEPENDENCIES)
+programs_ipcbench_ipcbench_LDFLAGS = $(NATIVE_LINK)
+programs_ipcbench_ipcbench_LDADD = $(NATIVE_LIB)
+programs_ipcbench_ipcbench_DEPENDENCIES = $(NATIVE_DEPS)
 
 programs_selftest_selftest_SOURCES = \
 	programs/common/child.c \
@@ -24,8 +24,8 @@ programs_selftest_selftest_SOURCES = \
 	programs/selftest/selftest.h
 programs_selftest_selftest_CPPFLAGS = $(NATIVE_CPPFLAGS)
 programs_selftest_selftest_CFLAGS = $(NATIVE_CFLAGS)
-programs_selftest_selftest_LDFLAGS = $(NATIVE_LDFLAGS)
-programs_selftest_selftest_LDADD = $(NATIVE_LDADD)
-programs_selftest_selftest_DEPENDENCIES = $(NATIVE_DEPENDENCIES)
+programs_selftest_selftest_LDFLAGS = $(NATIVE_LINK)
+programs_selftest_selftest_LDADD = $(NATIVE_LIB)
+programs_selftest_selftest_DEPENDENCIES = $(NATIVE_DEPS)
 
 EXTRA_DIST += programs/README.md

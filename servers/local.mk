@@ -19,9 +19,9 @@ servers_init_init_SOURCES = \
 	servers/init/spawn.c
 servers_init_init_CPPFLAGS = $(NATIVE_CPPFLAGS)
 servers_init_init_CFLAGS = $(NATIVE_CFLAGS)
-servers_init_init_LDFLAGS = $(NATIVE_LDFLAGS)
-servers_init_init_LDADD = $(NATIVE_LDADD)
-servers_init_init_DEPENDENCIES = $(NATIVE_DEPENDENCIES)
+servers_init_init_LDFLAGS = $(NATIVE_LINK)
+servers_init_init_LDADD = $(NATIVE_LIB)
+servers_init_init_DEPENDENCIES = $(NATIVE_DEPS)
 
 servers_consoled_consoled_SOURCES = \
 	servers/consoled/main.c \
@@ -29,9 +29,9 @@ servers_consoled_consoled_SOURCES = \
 	servers/consoled/uart.h
 servers_consoled_consoled_CPPFLAGS = $(NATIVE_CPPFLAGS)
 servers_consoled_consoled_CFLAGS = $(NATIVE_CFLAGS)
-servers_consoled_consoled_LDFLAGS = $(NATIVE_LDFLAGS)
-servers_consoled_consoled_LDADD = $(NATIVE_LDADD)
-servers_consoled_consoled_DEPENDENCIES = $(NATIVE_DEPENDENCIES)
+servers_consoled_consoled_LDFLAGS = $(NATIVE_LINK)
+servers_consoled_consoled_LDADD = $(NATIVE_LIB)
+servers_consoled_consoled_DEPENDENCIES = $(NATIVE_DEPS)
 
 # boot/manifest: the fragments in the order in which the servers start.
 MANIFESTS = \
@@ -54,6 +54,6 @@ servers_init_test_init_test_SOURCES = \
 	servers/init/manifest.c \
 	servers/init/test/init_test.c
 servers_init_test_init_test_CFLAGS = $(HOST_TEST_CFLAGS)
-servers_init_test_init_test_LDFLAGS = $(HOST_TEST_LDFLAGS)
+servers_init_test_init_test_LDFLAGS = $(HOST_TEST_LINK)
 
 EXTRA_DIST += $(MANIFESTS) servers/README.md servers/init/README.md servers/consoled/README.md

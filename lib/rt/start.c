@@ -39,7 +39,7 @@ void rt_exit(int code)
 		tess_thread_exit();
 }
 
-/* Called by start.S. */
+/* Called by entry.S. */
 _Noreturn void rt_main(struct rt_start *start)
 {
 	if (start) {

@@ -15,7 +15,7 @@ struct thread_entry {			/* at the foot of the block's data page */
 void rt_thread_start(void);
 _Noreturn void rt_thread_main(struct thread_entry *e);
 
-/* Called by start.S. */
+/* Called by entry.S. */
 _Noreturn void rt_thread_main(struct thread_entry *e)
 {
 	e->entry(e->arg);

@@ -1,5 +1,5 @@
 /*
- * start.S -- first instructions of a native program and of its further threads.
+ * entry.S -- first instructions of a native program and of its further threads.
  *
  * The kernel or init gives RDI (see rt.h) and RSP at the end of a stack; everything else is 0.
  */
