@@ -20,3 +20,11 @@ vfs_sources = \
 	linux-compat/server/text.c \
 	linux-compat/server/tmpfs.c \
 	linux-compat/server/vfs.c
+
+# Host tests: the names half on a mock kernel; the fuzzer runs longer.
+TESTS += linux-compat/server/test/vfs_host.sh
+FAULT_TESTS += linux-compat/server/test/vfs_fuzz.sh
+EXTRA_DIST += linux-compat/server/vfs.h linux-compat/server/procfs.h \
+	linux-compat/server/test/vfs_host.sh linux-compat/server/test/vfs_fuzz.sh \
+	linux-compat/server/test/vfs_mock.c linux-compat/server/test/vfs_mock.h \
+	linux-compat/server/test/vfs_test.c linux-compat/server/test/vfs_fuzz.c
