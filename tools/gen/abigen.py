@@ -70,14 +70,16 @@ def stubs_h(d):
     out = ["#include <abi/native.h>", "#include <abi/calls.h>"]
     for n in range(7):
         regs = "".join(f", uint64_t a{i}" for i in range(n))
-        out += [f"static inline int64_t native_call{n}(uint64_t nr{regs})", "{", "\tint64_t result;"]
+        out += [f"static inline int64_t native_call{n}(uint64_t nr{regs})", "{", "\tint64_t result = (int64_t)nr;"]
         for i, reg in ((3, "r10"), (4, "r8"), (5, "r9")):
             if n > i:
                 out.append(f'\tregister uint64_t {reg} __asm__("{reg}") = a{i};')
-        ins = [f'"{c}"(a{i})' for i, c in enumerate("DSd") if n > i]
-        ins += [f'"r"({reg})' for i, reg in ((3, "r10"), (4, "r8"), (5, "r9")) if n > i]
-        out += [f'\t__asm__ volatile("syscall" : "=a"(result) : "0"(nr){"".join(", " + x for x in ins)}',
-                '\t\t: "rcx", "r11", "memory");', "\treturn result;", "}"]
+        outs = [f'"+{c}"(a{i})' for i, c in enumerate("DSd") if n > i]
+        outs += [f'"+r"({reg})' for i, reg in ((3, "r10"), (4, "r8"), (5, "r9")) if n > i]
+        lost = [r for i, r in enumerate(("rdi", "rsi", "rdx", "r10", "r8", "r9")) if n <= i]
+        out += [f'\t__asm__ volatile("syscall" : "+a"(result){"".join(", " + x for x in outs)}',
+                f'\t\t: : {"".join(chr(34) + r + chr(34) + ", " for r in lost)}"rcx", "r11", "memory");',
+                "\treturn result;", "}"]
     for name, args, result, summary in calls(d):
         ret = {"status": "status_t", "handle": "int64_t", "count": "int64_t", "value": "int64_t"}[result]
         params = ", ".join(f"{POINTER.get(k, CTYPE[k] + ' ')}{a}" for k, a in args) or "void"

@@ -1,0 +1,42 @@
+/*
+ * trace.c -- the trace ring of each CPU; `trace` on the command line turns it on.
+ *
+ * Locks:   none: a CPU writes only its own ring; a reader of another's may see a torn newest entry.
+ */
+#include "arch.h"
+#include "handle.h"
+#include "mm.h"
+#include "syscalls.h"
+#include "thread.h"
+#include "trace.h"
+
+#define TRACE_ENTRIES 1024
+
+bool trace_on;
+static struct { struct trace_entry entries[TRACE_ENTRIES]; uint64_t written; } rings[CPUS_MAX];
+
+void trace_record(uint16_t event, uint64_t a, uint64_t b)
+{
+	uint32_t cpu = cpu_id();
+	struct trace_entry *e = &rings[cpu].entries[rings[cpu].written++ % TRACE_ENTRIES];
+
+	*e = (struct trace_entry){ time_ns(), event, (uint16_t)cpu, current->number, a, b };
+}
+
+int64_t sys_trace_read(uint64_t platform, uint64_t cpu, uint64_t buf, uint64_t count)
+{
+	struct object *o;
+	uint64_t first, done = 0;
+	status_t s = handle_get((handle_t)platform, OBJ_PLATFORM, RIGHT_READ, &o);
+
+	REQUIRE(s == 0, s);
+	object_put(o);
+	REQUIRE(cpu < cpu_count, E_INVAL);
+	first = rings[cpu].written > TRACE_ENTRIES ? rings[cpu].written - TRACE_ENTRIES : 0;
+	for (; done < count && first + done < rings[cpu].written; done++) {
+		struct trace_entry e = rings[cpu].entries[(first + done) % TRACE_ENTRIES];
+
+		REQUIRE(user_copy_out(buf + done * sizeof(e), &e, sizeof(e)) == 0, E_FAULT);
+	}
+	return (int64_t)done;
+}

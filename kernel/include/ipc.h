@@ -1,0 +1,36 @@
+/*
+ * ipc.h -- endpoints: synchronous calls and notices.
+ */
+#ifndef KERNEL_IPC_H
+#define KERNEL_IPC_H
+
+#include "object.h"
+#include "thread.h"
+
+enum call_state { CALL_NONE, CALL_QUEUED, CALL_RECEIVED, CALL_REPLIED };
+
+#define CALLS_CHUNK 64
+#define CALLS_CHUNKS 64
+
+struct call_entry {			/* one call that was received and not yet answered */
+	struct thread *caller;		/* NULL: free or the caller died */
+	uint32_t generation;
+	uint32_t next_free;
+};
+
+struct endpoint {
+	struct object object;		/* lock: RANK_ENDPOINT, guards all */
+	struct list callers;		/* of struct thread by call_link: queued */
+	struct waitqueue receivers;
+	struct list notices;
+	struct call_entry *chunks[CALLS_CHUNKS];
+	uint32_t ncalls, free_call;	/* entries made; first free + 1 */
+	uint64_t owner_koid;		/* of the task that receives */
+	struct list owner_link;		/* in that task's list of endpoints */
+};
+
+/* The task that received from these endpoints is gone: calls it held end with E_GONE. */
+void endpoint_owner_died(struct endpoint *e);
+/* The current thread is being killed in a call: called by ipc.c itself. */
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * pipe.h -- byte rings between processes.
+ */
+#ifndef KERNEL_PIPE_H
+#define KERNEL_PIPE_H
+
+#include "thread.h"
+
+struct frame;
+struct user_iter;
+
+#define PIPE_FRAMES_DEFAULT 16
+#define PIPE_FRAMES_MAX 256
+
+struct pipe {
+	struct object object;		/* lock: RANK_PIPE, guards all */
+	uint64_t head, tail;		/* bytes ever written, ever read; both 0 when empty */
+	uint32_t nframes;		/* capacity in pages; a power of two */
+	uint32_t readers, writers;	/* Descriptors open for it */
+	bool had_writer;
+	struct frame **frames;		/* ring: position / PAGE_SIZE % nframes; NULL: not there */
+	struct frame *first[PIPE_FRAMES_DEFAULT];
+	struct waitqueue waiters;
+	struct observers observers;
+};
+
+/* Deadline 0: do not wait (E_AGAIN).  The count, 0 at the end of the data, or an error. */
+int64_t pipe_read(struct pipe *p, struct user_iter *it, uint64_t deadline_ns);
+int64_t pipe_write(struct pipe *p, struct user_iter *it, uint64_t deadline_ns);	/* E_PIPE */
+void pipe_open(struct pipe *p, uint32_t desc_flags);
+void pipe_close(struct pipe *p, uint32_t desc_flags);
+uint32_t pipe_ready(struct pipe *p, uint32_t desc_flags);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * sched.h -- the scheduler's side that thread, ipc and the machine share.
+ */
+#ifndef KERNEL_SCHED_H
+#define KERNEL_SCHED_H
+
+#include "thread.h"
+
+#define PRIORITY_IDLE 0
+#define PRIORITY_NORMAL 100
+#define SLICE_NS 10000000ull
+
+void sched_init(void);			/* idle threads, run queues, timers of every CPU that may start */
+void sched_thread_init(struct thread *t);
+void schedule_finish(void);
+void thread_start(struct thread *t);	/* from TS_NEW to ready */
+/*
+ * Hand this CPU to target, which sleeps, and sleep ourselves (thread_sleep_prepare was called).  When
+ * target cannot run here now, it is woken in the ordinary way.  The result is thread_sleep's.
+ */
+status_t thread_sleep_to(struct thread *target, uint64_t deadline_ns, bool interruptible);
+_Noreturn void sched_exit(void);	/* the current thread, TS_DEAD, runs no more */
+uint64_t sched_idle_ns(uint32_t cpu);
+extern uint64_t sched_switches;
+uint32_t sched_runnable(void);
+
+#endif

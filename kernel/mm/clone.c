@@ -1,0 +1,181 @@
+/*
+ * clone.c -- fork: a copy of an address space, entry by entry.
+ *
+ * What is private becomes read-only on both sides and is copied by whoever writes first; what is shared
+ * stays as it is; pinned frames are copied at once; utcb pages are left out (each thread is made with
+ * its own).  Entries of clean file pages are copied, too: an entry costs a dozen instructions, a fault
+ * some hundreds.
+ * Locks:   both spaces' locks, in order of address, for a piece at a time.  Between pieces the source may
+ *          change: each piece copies the mappings as they are then.
+ * Fails:   E_NOMEM; E_GONE: the caller is being killed.
+ * Tested:  kernel/test/vspace_test.c
+ */
+#include "local.h"
+
+#define CLONE_PIECE 4096		/* entries looked at under one hold of the locks */
+
+struct clone {
+	struct vspace *from, *to;
+	uint64_t at;			/* everything below is done */
+	uint64_t budget;
+	bool flush;			/* the source lost rights */
+};
+
+static void lock_both(struct clone *c)
+{
+	struct spinlock *a = &c->from->object.lock, *b = &c->to->object.lock;
+
+	spin_lock(a < b ? a : b);
+	spin_lock_second(a < b ? b : a);
+}
+
+static void unlock_both(struct clone *c)
+{
+	struct spinlock *a = &c->from->object.lock, *b = &c->to->object.lock;
+
+	if (c->flush)		/* before anybody can count on the snapshot */
+		tlb_flush_all(&c->from->arch);
+	c->flush = false;
+	spin_unlock(a < b ? b : a);
+	spin_unlock(a < b ? a : b);
+}
+
+/* A device or the kernel writes to it under an alias: the child gets a frame of its own. */
+static struct frame *pinned_copy(struct clone *c, struct frame *f)
+{
+	struct frame *n = frame_alloc(c->to->object.pool);
+
+	if (n)
+		memcpy(frame_virt(n), frame_virt(f), PAGE_SIZE);
+	return n;
+}
+
+/* Copy `run` adjacent entries of one table page. */
+static status_t run_copy(struct clone *c, bool private, uint64_t addr, uint64_t *e, uint64_t run)
+{
+	uint64_t *d = NULL, copied = 0;
+	bool protect = false;
+
+	for (uint64_t i = 0; i < run; i++) {
+		uint64_t pte = e[i];
+		struct frame *f;
+
+		if (!pte_used(pte))
+			continue;
+		if (unlikely(!d)) {
+			d = pt_entry(&c->to->arch, addr + (i << 12), true, c->to->object.pool);
+			REQUIRE(d, E_NOMEM);
+			d -= i;
+		}
+		f = frame_of_pte(pte);
+		if (private && f && unlikely(f->flags & FRAME_PINNED)) {
+			f = pinned_copy(c, f);
+			REQUIRE(f, E_NOMEM);
+			d[i] = (pte & ~X86_PHYS) | frame_phys(f);
+			copied++;
+			continue;
+		}
+		if (f)
+			frame_get(f);
+		if (private && pte_writable(pte)) {
+			e[i] = pte = pte_protect(pte);
+			protect = true;
+		}
+		d[i] = pte;
+		copied++;
+	}
+	c->to->resident_pages += copied;
+	c->flush |= protect;
+	return 0;
+}
+
+/* Copy entries of m from *start on; *start is how far the budget went. */
+static status_t entries_copy(struct clone *c, const struct mapping *m, uint64_t *start)
+{
+	bool private = !(m->flags & MAP_SHARED_ABI);
+	uint64_t addr = *start, run, *e;
+	status_t s = 0;
+
+	while (c->budget && (e = pt_next(&c->from->arch, &addr, m->end, &run))) {
+		run = MIN(run, c->budget);
+		c->budget -= run;
+		s = run_copy(c, private, addr, e, run);
+		REQUIRE(s == 0, s);
+		addr += run << 12;
+	}
+	*start = MIN(addr, m->end);
+	return 0;
+}
+
+/* Copy what lies at or above c->at of mapping m, as far as the budget goes. */
+static status_t mapping_clone(struct clone *c, struct mapping *m)
+{
+	uint64_t start = MAX(c->at, mapping_start(m)), reached = start;
+	struct mapping *n;
+	status_t s = 0;
+
+	if (m->flags & MAP_NO_FORK || m->kind == MAPPING_UTCB) {
+		c->at = m->end;
+		return 0;
+	}
+	n = mapping_new(c->to, start, m->end, m);
+	REQUIRE(n, E_NOMEM);
+	mapping_insert(c->to, n, m);
+	if (m->flags & MAP_ZERO_FORK)
+		reached = m->end;
+	else
+		s = entries_copy(c, m, &reached);
+	REQUIRE(s == 0, s);		/* the whole copy is dropped */
+	if (reached < m->end) {
+		c->to->mapped_pages -= (m->end - reached) >> 12;
+		KASSERT(reached > start);	/* there was budget for one */
+		mapping_resize(n, start, reached);
+	}
+	c->at = reached;
+	mapping_join(c->to, n);
+	return 0;
+}
+
+/* One piece; *done: nothing is left above c->at. */
+static status_t clone_piece(struct clone *c, bool *done)
+{
+	status_t s = 0;
+
+	c->budget = CLONE_PIECE;
+	lock_both(c);
+	while (s == 0 && c->budget) {
+		struct mapping *m = mapping_from(c->from, c->at);
+
+		if (!m) {
+			*done = true;
+			break;
+		}
+		s = mapping_clone(c, m);
+	}
+	unlock_both(c);
+	return s;
+}
+
+/* `keep` is for the caller's record: no utcb is copied. */
+status_t vspace_clone_for(struct vspace *vs, struct pool *pool, struct thread *keep, struct vspace **out)
+{
+	struct clone c = { .from = vs };
+	bool done = false;
+	status_t s;
+
+	(void)keep;
+	s = vspace_new(pool, vs->lo, vs->hi, &c.to);
+	REQUIRE(s == 0, s);
+	c.to->limit_pages = vs->limit_pages;
+	while (s == 0 && !done) {
+		s = clone_piece(&c, &done);
+		if (s == 0 && !done && !preempt_point())
+			s = E_GONE;
+	}
+	if (s < 0) {
+		object_put(&c.to->object);
+		return s;
+	}
+	*out = c.to;
+	return 0;
+}

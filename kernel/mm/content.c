@@ -1,0 +1,411 @@
+/*
+ * content.c -- what a file is to the kernel: a vmo with size, times, seals, counts of writers and of
+ * those who forbid writing, and a record of attributes that only its server reads.
+ *
+ * Owns:    struct content.  Its size is its vmo's.
+ * Locks:   the write lock (writer, write_waiters) sleeps: it serialises writes and changes of size and
+ *          is never taken by a fault.  content.lock guards the rest but the times, which are single
+ *          words, stored atomically: a shared mapping's write fault sets them with vspace.lock held.
+ * Fails:   E_TXTBUSY, E_PERM (seals), E_FBIG (ceiling), E_NOMEM, E_INTERRUPTED waiting for the write
+ *          lock, E_NOT_HERE when the server must be asked first (TELL_FIRST_WRITE).
+ * Tested:  kernel/test/vmo_test.c
+ */
+#include "local.h"
+#include "syscalls.h"
+#include "timer.h"
+
+#define CONTENT_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MAP | RIGHT_MANAGE | RIGHT_QUERY | \
+			RIGHT_COPY | RIGHT_TRANSFER)
+#define DAY_NS 86400000000000ull
+#define PIECE_BYTES 65536u		/* of one write, before another may come between */
+#define SIZE_LIMIT (1ull << 62)
+
+static uint64_t time_load(const uint64_t *t) { return __atomic_load_n(t, __ATOMIC_RELAXED); }
+static void time_store(uint64_t *t, uint64_t ns) { __atomic_store_n(t, ns, __ATOMIC_RELAXED); }
+
+/* --- telling the server ------------------------------------------------------------------------------- */
+
+/*
+ * The hook of the tell masks: remember what happened if the server wants to know.  Coalesced: one bit of
+ * each kind, taken by the server when it reads the attributes.
+ */
+static inline void content_tell(struct content *c, uint32_t what)
+{
+	if (unlikely(c->tell & what))
+		atomic_or(&c->told, (uint64_t)(c->tell & what));
+}
+
+/* As Linux does with relatime: only if it would otherwise look unread since the last change, or is old. */
+static void touch_read(struct content *c)
+{
+	uint64_t atime = time_load(&c->atime_ns), now;
+
+	content_tell(c, TELL_READ);
+	if (c->tell & TELL_NO_ATIME)
+		return;
+	now = time_real_ns();
+	if (atime <= time_load(&c->mtime_ns) || atime <= time_load(&c->ctime_ns) || now - atime >= DAY_NS)
+		time_store(&c->atime_ns, now);
+}
+
+static void touch_write(struct content *c)
+{
+	uint64_t now = time_real_ns();
+
+	content_tell(c, TELL_WRITE);
+	time_store(&c->mtime_ns, now);
+	time_store(&c->ctime_ns, now);
+}
+
+/* --- the write lock -------------------------------------------------------------------------------------- */
+
+/* E_INTERRUPTED, E_GONE.  Not recursive. */
+static status_t write_begin(struct content *c)
+{
+	struct waiter w;
+	status_t s = 0;
+
+	spin_lock(&c->object.lock);
+	if (likely(!c->writer)) {
+		c->writer = current;
+	} else {
+		waiter_add(&c->write_waiters, &w);
+		s = thread_wait(&w, &c->object.lock, DEADLINE_NEVER);	/* woken: writer is us */
+	}
+	spin_unlock(&c->object.lock);
+	return s;
+}
+
+/* Handed to the one that has waited longest, so that nobody overtakes it. */
+static void write_end(struct content *c)
+{
+	spin_lock(&c->object.lock);
+	KASSERT(c->writer == current);
+	c->writer = NULL;
+	if (!list_empty(&c->write_waiters.waiters)) {
+		struct waiter *w = list_entry(c->write_waiters.waiters.next, struct waiter, link);
+
+		c->writer = w->thread;
+		waiter_wake(w, 0);
+	}
+	spin_unlock(&c->object.lock);
+}
+
+/* --- life ---------------------------------------------------------------------------------------------------- */
+
+status_t content_new(struct pool *pool, uint64_t size, struct content **out)
+{
+	struct content *c = object_alloc(pool, OBJ_CONTENT, sizeof(*c), RANK_OBJECT);
+	status_t s;
+
+	REQUIRE(c, E_NOMEM);
+	waitqueue_init(&c->write_waiters);
+	s = vmo_new(pool, size, &c->vmo);
+	if (s < 0) {
+		object_put(&c->object);
+		return s;
+	}
+	c->atime_ns = c->mtime_ns = c->ctime_ns = time_real_ns();
+	*out = c;
+	return 0;
+}
+
+void content_release(struct object *o)
+{
+	struct content *c = container_of(o, struct content, object);
+
+	KASSERT(!c->writer);
+	if (c->vmo)
+		object_put(&c->vmo->object);
+	object_free(o);
+}
+
+/* --- reading and writing --------------------------------------------------------------------------------------- */
+
+/* Bytes read: 0 at or beyond the end; partial before a fault; E_FAULT. */
+int64_t content_read(struct content *c, uint64_t offset, uint64_t user, uint64_t len)
+{
+	int64_t n = vmo_read_user(c->vmo, offset, user, len);
+
+	if (n >= 0)
+		touch_read(c);
+	return n;
+}
+
+/* What may be written at offset, by seal and ceiling, with the write lock.  *len is cut at the ceiling. */
+static status_t write_check(struct content *c, uint64_t offset, uint64_t *len, uint64_t ceiling)
+{
+	uint64_t limit = MIN(ceiling, SIZE_LIMIT), size = vmo_size(c->vmo);
+
+	REQUIRE(!(c->seals & SEAL_WRITE), E_PERM);
+	REQUIRE(offset < limit || *len == 0, E_FBIG);
+	if (*len > limit - offset && *len)
+		*len = limit - offset;
+	if (unlikely(c->seals & SEAL_GROW) && offset + *len > size) {
+		REQUIRE(offset < size, E_PERM);
+		*len = size - offset;
+	}
+	return 0;
+}
+
+/*
+ * Write at offset, or at the end (OFFSET_OWN).  The write lock is given up between pieces of 64 KiB, so an
+ * append stays whole only up to that.  *end is where it stopped.  The frames are charged to the writer.
+ */
+int64_t content_write(struct content *c, uint64_t offset, uint64_t user, uint64_t len, uint64_t ceiling,
+		      uint64_t *end)
+{
+	struct pool *payer = current->task->task_pool;
+	bool append = offset == OFFSET_OWN;
+	uint64_t done = 0, n = 0;
+	int64_t s = 0;
+
+	REQUIRE(!(c->tell & TELL_FIRST_WRITE), E_NOT_HERE);
+	do {
+		uint64_t wanted = n = MIN(len - done, PIECE_BYTES);
+
+		s = write_begin(c);
+		if (unlikely(s < 0))
+			break;
+		if (append)
+			offset = vmo_size(c->vmo);
+		s = write_check(c, offset, &n, ceiling);
+		if (s == 0 && n > 0)
+			s = vmo_extend_user(c->vmo, offset, user + done, n, payer);
+		if (s > 0) {
+			done += (uint64_t)s;
+			offset += (uint64_t)s;
+			touch_write(c);
+		}
+		write_end(c);
+		if (s < (int64_t)wanted)
+			break;
+	} while (done < len && preempt_point());
+	*end = offset;
+	return done ? (int64_t)done : s;
+}
+
+/* As content_write for the content's server: no ceiling, seals or times. */
+int64_t content_store(struct content *c, uint64_t offset, uint64_t user, uint64_t len)
+{
+	int64_t s = write_begin(c);
+
+	REQUIRE(s == 0, s);
+	s = vmo_extend_user(c->vmo, offset, user, len, current->task->task_pool);
+	write_end(c);
+	return s;
+}
+
+static status_t resize_as_server(struct content *c, uint64_t size, uint64_t ceiling)
+{
+	status_t s = write_begin(c);
+	uint64_t old;
+
+	REQUIRE(s == 0, s);
+	old = vmo_size(c->vmo);
+	if ((size < old && c->seals & SEAL_SHRINK) || (size > old && c->seals & SEAL_GROW))
+		s = E_PERM;
+	else if (size > old && size > ceiling)
+		s = E_FBIG;
+	else
+		s = vmo_set_size(c->vmo, size);
+	if (s == 0)
+		touch_write(c);
+	write_end(c);
+	return s;
+}
+
+/* E_FBIG beyond the ceiling when it grows, E_PERM by a seal. */
+status_t content_resize(struct content *c, uint64_t size, uint64_t ceiling)
+{
+	REQUIRE(!(c->tell & TELL_FIRST_WRITE), E_NOT_HERE);
+	return resize_as_server(c, size, ceiling);
+}
+
+int64_t content_set_size(struct content *c, uint64_t size) { return resize_as_server(c, size, ~0ull); }
+
+status_t content_punch(struct content *c, uint64_t offset, uint64_t len)
+{
+	status_t s;
+
+	REQUIRE(!(c->tell & TELL_FIRST_WRITE), E_NOT_HERE);
+	s = write_begin(c);
+	REQUIRE(s == 0, s);
+	s = c->seals & SEAL_WRITE ? E_PERM : vmo_zero_range(c->vmo, offset, len);
+	if (s == 0)
+		touch_write(c);
+	write_end(c);
+	return s;
+}
+
+/* --- who writes, who forbids it ---------------------------------------------------------------------------------- */
+
+/* Count a new open file description.  E_TXTBUSY: it would write what is being executed. */
+status_t content_open_check(struct content *c, uint32_t desc_flags)
+{
+	status_t s = 0;
+
+	if (!(desc_flags & DESC_WRITE))
+		return 0;
+	spin_lock(&c->object.lock);
+	if (c->deny_write > 0)
+		s = E_TXTBUSY;
+	else
+		c->writers++;
+	spin_unlock(&c->object.lock);
+	return s;
+}
+
+void content_close(struct content *c, uint32_t desc_flags)
+{
+	if (!(desc_flags & DESC_WRITE))
+		return;
+	spin_lock(&c->object.lock);
+	KASSERT(c->writers-- > 0);
+	spin_unlock(&c->object.lock);
+}
+
+static status_t deny_write_change(struct content *c, int64_t delta)
+{
+	status_t s = 0;
+
+	spin_lock(&c->object.lock);
+	if (delta == 1 && c->writers > 0)
+		s = E_TXTBUSY;
+	else if ((delta == -1 && c->deny_write == 0) || (delta != 1 && delta != -1))
+		s = E_INVAL;
+	else
+		c->deny_write += (int32_t)delta;
+	spin_unlock(&c->object.lock);
+	return s;
+}
+
+/* --- attributes ----------------------------------------------------------------------------------------------------- */
+
+void content_fill_attr(struct content *c, struct content_attr *a)
+{
+	spin_lock(&c->object.lock);
+	a->tell = c->tell;
+	a->seals = c->seals;
+	a->deny_write = c->deny_write;
+	a->writers = (uint32_t)c->writers;
+	memcpy(a->record, c->record, sizeof(a->record));
+	spin_unlock(&c->object.lock);
+	a->atime_ns = time_load(&c->atime_ns);
+	a->mtime_ns = time_load(&c->mtime_ns);
+	a->ctime_ns = time_load(&c->ctime_ns);
+	a->size = vmo_size(c->vmo);
+	a->resident_pages = c->vmo->npages;
+	a->koid = c->object.koid;
+}
+
+/* Everything but the size; SEAL_SEAL forbids more seals, and seals are never taken away. */
+static status_t attr_store(struct content *c, uint32_t mask, const struct content_attr *a)
+{
+	if (mask & ATTR_SEALS) {
+		REQUIRE(!(c->seals & SEAL_SEAL) || a->seals == c->seals, E_PERM);
+		REQUIRE(!(c->seals & ~a->seals), E_PERM);
+		c->seals = a->seals;
+	}
+	if (mask & ATTR_ATIME)
+		time_store(&c->atime_ns, a->atime_ns);
+	if (mask & ATTR_MTIME)
+		time_store(&c->mtime_ns, a->mtime_ns);
+	if (mask & ATTR_CTIME)
+		time_store(&c->ctime_ns, a->ctime_ns);
+	if (mask & ATTR_TELL)
+		c->tell = a->tell;
+	if (mask & ATTR_RECORD_BYTES)
+		memcpy(c->record, a->record, sizeof(c->record));
+	return 0;
+}
+
+/*
+ * TELL_READ and TELL_WRITE have no channel to the server yet: accepting them would be a promise that
+ * nobody keeps.
+ */
+static status_t attr_check(uint32_t mask, const struct content_attr *a)
+{
+	const uint32_t all = ATTR_SIZE | ATTR_ATIME | ATTR_MTIME | ATTR_CTIME | ATTR_TELL | ATTR_SEALS |
+			     ATTR_RECORD_BYTES;
+
+	REQUIRE(!(mask & ~all), E_INVAL);
+	if (mask & ATTR_TELL) {
+		REQUIRE(!(a->tell & (TELL_READ | TELL_WRITE)), E_NOSYS);
+		REQUIRE(!(a->tell & ~(uint32_t)(TELL_FIRST_WRITE | TELL_NO_ATIME)), E_INVAL);
+	}
+	if (mask & ATTR_SEALS)
+		REQUIRE(!(a->seals & ~(uint32_t)(SEAL_SEAL | SEAL_SHRINK | SEAL_GROW | SEAL_WRITE)), E_INVAL);
+	return 0;
+}
+
+/* --- calls -------------------------------------------------------------------------------------------------------------- */
+
+static status_t content_get(uint64_t h, uint32_t rights, struct content **out)
+{
+	struct object *o;
+	status_t s = handle_get((handle_t)h, OBJ_CONTENT, rights, &o);
+
+	REQUIRE(s == 0, s);
+	*out = container_of(o, struct content, object);
+	return 0;
+}
+
+int64_t sys_content_create(uint64_t h, uint64_t size)
+{
+	struct content *c;
+	struct pool *pool;
+	status_t s = pool_get((handle_t)h, &pool);
+
+	REQUIRE(s == 0, s);
+	s = content_new(pool, size, &c);
+	object_put(&pool->object);
+	REQUIRE(s == 0, s);
+	return handle_install(false, &c->object, CONTENT_RIGHTS, 0);
+}
+
+int64_t sys_content_attributes(uint64_t h, uint64_t user)
+{
+	struct content_attr a;
+	struct content *c;
+	status_t s = content_get(h, RIGHT_QUERY, &c);
+
+	REQUIRE(s == 0, s);
+	content_fill_attr(c, &a);
+	object_put(&c->object);
+	return user_copy_out(user, &a, sizeof(a));
+}
+
+int64_t sys_content_set(uint64_t h, uint64_t mask, uint64_t user)
+{
+	struct content_attr a;
+	struct content *c;
+	status_t s = user_copy_in(&a, user, sizeof(a));
+
+	REQUIRE(s == 0, s);
+	REQUIRE(mask <= UINT32_MAX, E_INVAL);
+	s = attr_check((uint32_t)mask, &a);
+	REQUIRE(s == 0, s);
+	s = content_get(h, RIGHT_MANAGE, &c);
+	REQUIRE(s == 0, s);
+	if (mask & ATTR_SIZE)
+		s = content_set_size(c, a.size);
+	if (s == 0) {
+		spin_lock(&c->object.lock);
+		s = attr_store(c, (uint32_t)mask, &a);
+		spin_unlock(&c->object.lock);
+	}
+	object_put(&c->object);
+	return s;
+}
+
+int64_t sys_content_deny_write(uint64_t h, uint64_t delta)
+{
+	struct content *c;
+	status_t s = content_get(h, RIGHT_MANAGE, &c);
+
+	REQUIRE(s == 0, s);
+	s = deny_write_change(c, (int64_t)delta);
+	object_put(&c->object);
+	return s;
+}

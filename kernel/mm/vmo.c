@@ -1,0 +1,851 @@
+/*
+ * vmo.c -- memory objects: frames by page number, in a 64-way radix tree.
+ *
+ * Owns:    the tree; each frame in it carries one reference for it.  Copies between objects share
+ *          frames with FRAME_SHARED set; such a frame is never written in place and never mapped
+ *          writable: the object that wants to write takes a copy first (page_own).
+ * Locks:   vmo.lock guards tree, size and the list of mappings; below vspace.lock, so whoever holds it
+ *          cannot unmap: what must be unmapped is unmapped after it is dropped.
+ *          Copies from and to user memory are made under it, with faults off.
+ * Fails:   E_NOMEM; E_OVERFLOW beyond the end; E_NODEV for memory that is not RAM.
+ * Tested:  kernel/test/vmo_test.c
+ */
+#include "local.h"
+#include "syscalls.h"
+
+#define FANOUT 64u
+#define FANOUT_SHIFT 6u
+#define SIZE_MAX_BYTES (1ull << 62)
+#define PREEMPT_PAGES 16u
+
+struct page_node { void *slots[FANOUT]; };
+
+static bool lock_pair(struct vmo *a, struct vmo *b)
+{
+	if (a == b)
+		return false;
+	spin_lock(a < b ? &a->object.lock : &b->object.lock);
+	spin_lock_second(a < b ? &b->object.lock : &a->object.lock);
+	return true;
+}
+
+static void unlock_pair(struct vmo *a, struct vmo *b)
+{
+	spin_unlock(a < b ? &b->object.lock : &a->object.lock);
+	spin_unlock(a < b ? &a->object.lock : &b->object.lock);
+}
+
+/* --- the tree: vmo.lock is held ------------------------------------------------------------------------ */
+
+static bool covers(uint32_t height, uint64_t page)
+{
+	return height * FANOUT_SHIFT >= 64 || page >> (height * FANOUT_SHIFT) == 0;
+}
+
+struct frame *vmo_find(const struct vmo *v, uint64_t page)
+{
+	void *p = v->root;
+
+	if (unlikely(!covers(v->height, page)))
+		return NULL;
+	for (uint32_t h = v->height; h > 0 && p; h--)
+		p = ((struct page_node *)p)->slots[page >> ((h - 1) * FANOUT_SHIFT) & (FANOUT - 1)];
+	return p;
+}
+
+/* Where the frame of a page hangs, with all nodes above it made; NULL: no memory. */
+static void **slot_make(struct vmo *v, uint64_t page)
+{
+	void **at;
+
+	while (!covers(v->height, page)) {
+		if (v->root) {
+			struct page_node *n = kmem_alloc(v->object.pool, sizeof(*n));
+
+			if (!n)
+				return NULL;
+			n->slots[0] = v->root;
+			v->root = n;
+		}
+		v->height++;
+	}
+	at = (void **)&v->root;
+	for (uint32_t h = v->height; h > 0; h--) {
+		if (!*at && !(*at = kmem_alloc(v->object.pool, sizeof(struct page_node))))
+			return NULL;
+		at = &((struct page_node *)*at)->slots[page >> ((h - 1) * FANOUT_SHIFT) & (FANOUT - 1)];
+	}
+	return at;
+}
+
+struct drop {
+	uint64_t first, end;		/* pages */
+	uint32_t budget;		/* frames that may still be dropped */
+	struct frame_batch batch;
+};
+
+/* Drop the frames of a subtree that lie in the range; true: nothing is left of it. */
+static bool node_drop(struct vmo *v, void *p, uint32_t level, uint64_t base, struct drop *d)
+{
+	struct page_node *n = p;
+	uint64_t span;
+	bool empty = true;
+
+	if (level == 0) {
+		if (d->budget == 0)
+			return false;
+		d->budget--;
+		v->npages--;
+		frame_put_batch(p, &d->batch);
+		return true;
+	}
+	span = 1ull << ((level - 1) * FANOUT_SHIFT);
+	for (uint64_t i = 0; i < FANOUT; i++) {
+		uint64_t at = base + i * span;
+
+		if (!n->slots[i])
+			continue;
+		if (d->budget && at < d->end && at + span > d->first &&
+		    node_drop(v, n->slots[i], level - 1, at, d))
+			n->slots[i] = NULL;
+		else
+			empty = false;
+	}
+	if (empty)
+		kmem_free(v->object.pool, n, sizeof(*n));
+	return empty;
+}
+
+/* Drop at most `budget` frames of pages [first, end); false: there are more. */
+static bool pages_drop(struct vmo *v, uint64_t first, uint64_t end, uint32_t budget)
+{
+	struct drop d = { first, end, budget, { 0 } };
+
+	if (v->root && first < end && node_drop(v, v->root, v->height, 0, &d)) {
+		v->root = NULL;
+		v->height = 0;
+	}
+	frame_batch_end(&d.batch);
+	return d.budget > 0;
+}
+
+/* The first present page >= page, or ~0. */
+static uint64_t node_next(void *p, uint32_t level, uint64_t base, uint64_t page)
+{
+	struct page_node *n = p;
+	uint64_t span;
+
+	if (level == 0)
+		return base >= page ? base : ~0ull;
+	span = 1ull << ((level - 1) * FANOUT_SHIFT);
+	for (uint64_t i = page > base ? (page - base) / span : 0; i < FANOUT; i++) {
+		uint64_t found = n->slots[i] ? node_next(n->slots[i], level - 1, base + i * span, page) : ~0ull;
+
+		if (found != ~0ull)
+			return found;
+	}
+	return ~0ull;
+}
+
+/* --- making pages: vmo.lock is held ---------------------------------------------------------------------- */
+
+/* Fill a hole.  zero: with zeros; else the caller writes the whole page before it drops the lock. */
+static status_t page_fill(struct vmo *v, uint64_t page, bool zero, struct pool *payer, struct frame **out)
+{
+	void **slot = slot_make(v, page);
+
+	REQUIRE(slot, E_NOMEM);
+	*out = zero ? frame_alloc_zero(payer) : frame_alloc(payer);
+	REQUIRE(*out, E_NOMEM);
+	*slot = *out;
+	v->npages++;
+	return 0;
+}
+
+/*
+ * Make a shared frame the vmo's own.  *replaced: the former one, whose reference the caller drops after
+ * it has zapped what maps it (with no lock held); NULL if it was the vmo's alone after all.
+ */
+static status_t page_own(struct vmo *v, uint64_t page, struct pool *payer, struct frame **f,
+			 struct frame **replaced)
+{
+	struct frame *copy, *old = *f;
+
+	*replaced = NULL;
+	if (!(old->flags & FRAME_SHARED))
+		return 0;
+	if (atomic_load(&old->refs) == 1) {
+		atomic_and(&old->flags, ~(uint32_t)FRAME_SHARED);
+		return 0;
+	}
+	copy = frame_alloc(payer);
+	REQUIRE(copy, E_NOMEM);
+	memcpy(frame_virt(copy), frame_virt(old), PAGE_SIZE);
+	*slot_make(v, page) = copy;	/* the nodes are there: this cannot fail */
+	*replaced = old;
+	*f = copy;
+	return 0;
+}
+
+static void replaced_end(struct vmo *v, uint64_t page, struct frame *replaced)
+{
+	if (likely(!replaced))
+		return;
+	vspace_zap_vmo(v, page, 1);
+	frame_put(replaced);
+}
+
+status_t vmo_fault_page(struct vmo *v, uint64_t page, bool write, struct pool *payer, struct frame **out)
+{
+	struct frame *f = vmo_find(v, page), *replaced;
+
+	if (!f) {
+		REQUIRE(!v->pager, E_AGAIN);
+		return page_fill(v, page, true, payer, out);
+	}
+	*out = f;
+	if (!write)
+		return 0;
+	if (v->pager || (f->flags & FRAME_SHARED && atomic_load(&f->refs) != 1))
+		return E_AGAIN;
+	return page_own(v, page, payer, out, &replaced);
+}
+
+/* --- life ---------------------------------------------------------------------------------------------------- */
+
+status_t vmo_new(struct pool *pool, uint64_t size, struct vmo **out)
+{
+	struct vmo *v;
+
+	REQUIRE(size <= SIZE_MAX_BYTES, E_FBIG);
+	v = object_alloc(pool, OBJ_VMO, sizeof(*v), RANK_VMO);
+	REQUIRE(v, E_NOMEM);
+	v->kind = VMO_ANONYMOUS;
+	v->size = size;
+	list_init(&v->mappings);
+	*out = v;
+	return 0;
+}
+
+status_t vmo_new_physical(struct pool *pool, uint64_t phys, uint64_t size, struct vmo **out)
+{
+	status_t s;
+
+	REQUIRE(!(phys & (PAGE_SIZE - 1)) && size && phys + size > phys && phys + size <= X86_PHYS, E_INVAL);
+	s = vmo_new(pool, ALIGN_UP(size, PAGE_SIZE), out);
+	REQUIRE(s == 0, s);
+	(*out)->kind = VMO_PHYSICAL;
+	(*out)->phys = phys;
+	(*out)->uncached = !frames_overlap_ram(phys, size);
+	return 0;
+}
+
+status_t vmo_new_frames(struct pool *pool, uint64_t phys, uint64_t npages, struct vmo **out)
+{
+	struct vmo *v;
+	status_t s;
+
+	REQUIRE(!(phys & (PAGE_SIZE - 1)), E_INVAL);
+	s = vmo_new(pool, npages << 12, &v);
+	REQUIRE(s == 0, s);
+	frames_unreserve(phys, npages << 12);
+	for (uint64_t page = 0; page < npages; page++) {
+		void **slot = slot_make(v, page);
+
+		if (!slot) {
+			object_put(&v->object);
+			return E_NOMEM;
+		}
+		*slot = frame_of_phys(phys + (page << 12));
+		v->npages++;
+	}
+	*out = v;
+	return 0;
+}
+
+/* Every mapping held a reference, so none is left. */
+void vmo_release(struct object *o)
+{
+	struct vmo *v = container_of(o, struct vmo, object);
+
+	KASSERT(list_empty(&v->mappings));
+	while (!pages_drop(v, 0, ~0ull, ~0u))
+		;
+	object_free(o);
+}
+
+uint64_t vmo_size(struct vmo *v) { return __atomic_load_n(&v->size, __ATOMIC_RELAXED); }
+
+/* --- one page ------------------------------------------------------------------------------------------------- */
+
+struct frame *vmo_peek(struct vmo *v, uint64_t page)
+{
+	struct frame *f = NULL;
+
+	if (v->kind == VMO_PHYSICAL)
+		return NULL;
+	spin_lock(&v->object.lock);
+	if (page < pages_of(v->size) && (f = vmo_find(v, page)))
+		frame_get(f);
+	spin_unlock(&v->object.lock);
+	return f;
+}
+
+/* No lock may be held. */
+status_t vmo_page(struct vmo *v, uint64_t page, bool write, struct pool *payer, struct frame **out)
+{
+	struct frame *f, *replaced = NULL;
+	status_t s = 0;
+
+	REQUIRE(v->kind != VMO_PHYSICAL, E_NODEV);
+	if (write && v->pager && (s = v->pager->ops->back(v->pager, v, page)) < 0)
+		return s;
+	spin_lock(&v->object.lock);
+	if (page >= pages_of(v->size))
+		s = E_OVERFLOW;
+	else if (!(f = vmo_find(v, page)))
+		s = page_fill(v, page, true, payer, &f);
+	else if (write)
+		s = page_own(v, page, payer, &f, &replaced);
+	if (s == 0)
+		frame_get(f);
+	spin_unlock(&v->object.lock);
+	replaced_end(v, page, replaced);
+	if (s == 0)
+		*out = f;
+	return s;
+}
+
+/* --- size and zeros ----------------------------------------------------------------------------------------------- */
+
+/* Zero bytes [from, to) of one page, if the page is there.  E_NOMEM when it is shared and cannot be copied. */
+static status_t page_zero_part(struct vmo *v, uint64_t page, uint64_t from, uint64_t to)
+{
+	struct frame *f, *replaced = NULL;
+	status_t s = 0;
+
+	spin_lock(&v->object.lock);
+	f = vmo_find(v, page);
+	if (f)
+		s = page_own(v, page, v->object.pool, &f, &replaced);
+	if (f && s == 0)
+		memset((uint8_t *)frame_virt(f) + from, 0, to - from);
+	spin_unlock(&v->object.lock);
+	replaced_end(v, page, replaced);
+	return s;
+}
+
+static status_t tail_zero(struct vmo *v, uint64_t size)
+{
+	uint64_t part = size & (PAGE_SIZE - 1);
+
+	return part ? page_zero_part(v, size >> 12, part, PAGE_SIZE) : 0;
+}
+
+static void pages_drop_all(struct vmo *v, uint64_t first, uint64_t end)
+{
+	bool done;
+
+	do {
+		spin_lock(&v->object.lock);
+		done = pages_drop(v, first, end, PIECE_PAGES);
+		spin_unlock(&v->object.lock);
+		if (!done)
+			preempt_point();	/* a dying thread finishes this, too */
+	} while (!done);
+}
+
+static status_t vmo_grow(struct vmo *v, uint64_t size)
+{
+	status_t s = v->tail_dirty ? tail_zero(v, v->size) : 0;
+
+	REQUIRE(s == 0, s);
+	spin_lock(&v->object.lock);
+	if (size > v->size)
+		v->size = size;
+	spin_unlock(&v->object.lock);
+	return 0;
+}
+
+/*
+ * No lock may be held; calls for one vmo are serialised by its owner (a Content's write lock), or
+ * whichever comes last wins.  E_NOMEM: a shared last page could not be copied; nothing has changed.
+ */
+status_t vmo_set_size(struct vmo *v, uint64_t size)
+{
+	uint64_t old = vmo_size(v);
+	status_t s;
+
+	REQUIRE(v->kind != VMO_PHYSICAL, E_PERM);
+	REQUIRE(size <= SIZE_MAX_BYTES, E_FBIG);
+	if (size >= old)
+		return vmo_grow(v, size);
+	if ((s = tail_zero(v, size)) < 0)
+		return s;
+	spin_lock(&v->object.lock);
+	v->size = size;
+	spin_unlock(&v->object.lock);
+	vspace_zap_beyond(v, pages_of(size));
+	/* a shared writer may have scribbled between the two; it is its page still, but not the next reader's */
+	if (v->tail_dirty)
+		(void)tail_zero(v, size);
+	pages_drop_all(v, pages_of(size), ~0ull);
+	return 0;
+}
+
+/* Whole pages become holes, parts are zeroed.  Mappings see it when this returns. */
+status_t vmo_zero_range(struct vmo *v, uint64_t offset, uint64_t len)
+{
+	uint64_t end, first, last;
+	status_t s;
+
+	REQUIRE(v->kind != VMO_PHYSICAL, E_PERM);
+	end = offset + len < offset ? ~0ull : offset + len;
+	end = MIN(end, vmo_size(v));
+	if (offset >= end)
+		return 0;
+	first = pages_of(offset);
+	last = end == vmo_size(v) ? pages_of(end) : end >> 12;	/* beyond the end there is nothing to keep */
+	if (first > last)	/* within one page */
+		return page_zero_part(v, offset >> 12, offset & (PAGE_SIZE - 1), end - (offset & ~(PAGE_SIZE - 1)));
+	if (offset & (PAGE_SIZE - 1))
+		if ((s = page_zero_part(v, offset >> 12, offset & (PAGE_SIZE - 1), PAGE_SIZE)) < 0)
+			return s;
+	if (last == end >> 12 && end & (PAGE_SIZE - 1))
+		if ((s = page_zero_part(v, last, 0, end & (PAGE_SIZE - 1))) < 0)
+			return s;
+	if (first < last) {
+		pages_drop_all(v, first, last);
+		vspace_zap_vmo(v, first, last - first);
+	}
+	return 0;
+}
+
+int64_t vmo_seek_data(struct vmo *v, uint64_t offset)
+{
+	uint64_t page = ~0ull;
+	int64_t result;
+
+	spin_lock(&v->object.lock);
+	if (offset >= v->size)
+		result = E_OVERFLOW;
+	else {
+		if (v->root && covers(v->height, offset >> 12))
+			page = node_next(v->root, v->height, 0, offset >> 12);
+		result = page == ~0ull || page << 12 >= v->size ? E_OVERFLOW : (int64_t)MAX(page << 12, offset);
+	}
+	spin_unlock(&v->object.lock);
+	return result;
+}
+
+int64_t vmo_seek_hole(struct vmo *v, uint64_t offset)
+{
+	for (;;) {
+		int64_t result = -1;
+		uint64_t stop = offset + (PIECE_PAGES << 12);
+
+		spin_lock(&v->object.lock);
+		if (offset >= v->size)
+			result = E_OVERFLOW;
+		for (; result == -1 && offset < stop; offset = ALIGN_DOWN(offset, PAGE_SIZE) + PAGE_SIZE)
+			if (offset >= v->size)
+				result = (int64_t)v->size;
+			else if (!vmo_find(v, offset >> 12))
+				result = (int64_t)offset;
+		if (result == -1 && offset >= v->size)
+			result = (int64_t)v->size;
+		spin_unlock(&v->object.lock);
+		if (result != -1)
+			return result;
+		preempt_point();
+	}
+}
+
+/* --- copies ---------------------------------------------------------------------------------------------------------- */
+
+static uint64_t piece_len(uint64_t offset, uint64_t len)
+{
+	return MIN(len, PAGE_SIZE - (offset & (PAGE_SIZE - 1)));
+}
+
+static uint8_t *piece_at(struct frame *f, uint64_t offset)
+{
+	return (uint8_t *)frame_virt(f) + (offset & (PAGE_SIZE - 1));
+}
+
+int64_t vmo_copy_out(struct vmo *v, uint64_t offset, void *to, uint64_t len)
+{
+	uint64_t done = 0;
+
+	REQUIRE(v->kind != VMO_PHYSICAL, E_NODEV);
+	spin_lock(&v->object.lock);
+	len = offset < v->size ? MIN(len, v->size - offset) : 0;
+	while (done < len) {
+		uint64_t n = piece_len(offset + done, len - done);
+		struct frame *f = vmo_find(v, (offset + done) >> 12);
+
+		if (f)
+			memcpy((uint8_t *)to + done, piece_at(f, offset + done), n);
+		else
+			memset((uint8_t *)to + done, 0, n);
+		done += n;
+	}
+	spin_unlock(&v->object.lock);
+	return (int64_t)done;
+}
+
+int64_t vmo_copy_in(struct vmo *v, uint64_t offset, const void *from, uint64_t len)
+{
+	uint64_t done = 0, size = vmo_size(v);
+
+	len = offset < size ? MIN(len, size - offset) : 0;
+	while (done < len) {
+		uint64_t n = piece_len(offset + done, len - done);
+		struct frame *f;
+		status_t s = vmo_page(v, (offset + done) >> 12, true, v->object.pool, &f);
+
+		if (s < 0)
+			return done ? (int64_t)done : s;
+		memcpy(piece_at(f, offset + done), (const uint8_t *)from + done, n);
+		frame_put(f);
+		done += n;
+	}
+	return (int64_t)done;
+}
+
+/* Copy one page's part to user memory: *n bytes are wanted, the number done comes back in *got. */
+static bool read_piece(struct vmo *v, uint64_t offset, uint64_t user, uint64_t *n, uint64_t *got)
+{
+	struct frame *f;
+	bool more;
+
+	spin_lock(&v->object.lock);
+	more = offset < v->size;
+	if (more) {
+		*n = MIN(*n, v->size - offset);
+		f = vmo_find(v, offset >> 12);
+		*got = f ? user_copy_out_nofault(user, piece_at(f, offset), *n) : user_clear_nofault(user, *n);
+	}
+	spin_unlock(&v->object.lock);
+	return more;
+}
+
+int64_t vmo_read_user(struct vmo *v, uint64_t offset, uint64_t user, uint64_t len)
+{
+	uint64_t done = 0, n, got;
+	unsigned pages = 0;
+	status_t s;
+
+	REQUIRE(v->kind != VMO_PHYSICAL, E_NODEV);
+	while (done < len) {
+		n = piece_len(offset + done, len - done);
+		if (!read_piece(v, offset + done, user + done, &n, &got))
+			break;
+		done += got;
+		if (unlikely(got < n)) {
+			s = user_fault_in(user + done, n - got, true);
+			if (s < 0)
+				return done ? (int64_t)done : s;
+		} else if (++pages % PREEMPT_PAGES == 0 && !preempt_point()) {
+			break;
+		}
+	}
+	return (int64_t)done;
+}
+
+struct store {
+	struct vmo *v;
+	struct pool *payer;
+	bool extend;
+};
+
+/* Store one page's part; *n is cut at the end unless it may be extended.  E_OVERFLOW: at the end. */
+static status_t write_piece(struct store *st, uint64_t offset, uint64_t user, uint64_t *n, uint64_t *got)
+{
+	struct vmo *v = st->v;
+	struct frame *f, *replaced = NULL;
+	uint64_t page = offset >> 12;
+	bool whole;
+	status_t s = 0;
+
+	*got = 0;
+	if (v->pager && (s = v->pager->ops->back(v->pager, v, page)) < 0)
+		return s;
+	spin_lock(&v->object.lock);
+	if (!st->extend) {
+		if (offset >= v->size)
+			s = E_OVERFLOW;
+		else
+			*n = MIN(*n, v->size - offset);
+	}
+	whole = *n == PAGE_SIZE;
+	if (s == 0) {
+		f = vmo_find(v, page);
+		if (f) {
+			whole = false;
+			s = page_own(v, page, st->payer, &f, &replaced);
+		} else {
+			s = page_fill(v, page, !whole, st->payer, &f);
+		}
+	}
+	if (s == 0) {
+		*got = user_copy_in_nofault(piece_at(f, offset), user, *n);
+		if (unlikely(whole && *got < PAGE_SIZE))
+			memset(piece_at(f, offset + *got), 0, PAGE_SIZE - *got);
+		if (offset + *got > v->size && *got)
+			v->size = offset + *got;
+	}
+	spin_unlock(&v->object.lock);
+	replaced_end(v, page, replaced);
+	return s;
+}
+
+static int64_t store_user(struct store *st, uint64_t offset, uint64_t user, uint64_t len)
+{
+	uint64_t done = 0, n, got;
+	unsigned pages = 0;
+	status_t s = 0;
+
+	while (done < len) {
+		n = piece_len(offset + done, len - done);
+		s = write_piece(st, offset + done, user + done, &n, &got);
+		done += got;
+		if (unlikely(s < 0))
+			break;
+		if (unlikely(got < n)) {
+			s = user_fault_in(user + done, n - got, false);
+			if (s < 0)
+				break;
+		} else if (++pages % PREEMPT_PAGES == 0 && !preempt_point()) {
+			break;
+		}
+	}
+	if (s == E_OVERFLOW)
+		s = 0;
+	return done ? (int64_t)done : s;
+}
+
+int64_t vmo_write_user(struct vmo *v, uint64_t offset, uint64_t user, uint64_t len)
+{
+	struct store st = { v, current->task->task_pool, false };
+
+	REQUIRE(v->kind != VMO_PHYSICAL, E_NODEV);
+	return store_user(&st, offset, user, len);
+}
+
+/* The caller serialises everything that changes the size (a Content's write lock). */
+int64_t vmo_extend_user(struct vmo *v, uint64_t offset, uint64_t user, uint64_t len, struct pool *payer)
+{
+	struct store st = { v, payer, true };
+	int64_t done;
+
+	REQUIRE(v->kind != VMO_PHYSICAL, E_NODEV);
+	REQUIRE(offset <= SIZE_MAX_BYTES && len <= SIZE_MAX_BYTES - offset, E_FBIG);
+	if (unlikely(v->tail_dirty && offset + len > vmo_size(v))) {
+		status_t s = tail_zero(v, vmo_size(v));
+
+		REQUIRE(s == 0, s);
+	}
+	done = store_user(&st, offset, user, len);
+	if (unlikely(done < (int64_t)len)) {	/* a page made for bytes that never came */
+		spin_lock(&v->object.lock);
+		(void)pages_drop(v, pages_of(v->size), ~0ull, 2);
+		spin_unlock(&v->object.lock);
+	}
+	return done;
+}
+
+/* --- sharing frames --------------------------------------------------------------------------------------------------- */
+
+/* Both locks are held.  E_EXIST: a page of `to` is there already. */
+static status_t share_page(struct vmo *to, uint64_t to_page, struct vmo *from, uint64_t from_page)
+{
+	struct frame *f = vmo_find(from, from_page);
+	void **slot;
+
+	if (!f)
+		return 0;
+	REQUIRE(!vmo_find(to, to_page), E_EXIST);
+	slot = slot_make(to, to_page);
+	REQUIRE(slot, E_NOMEM);
+	atomic_or(&f->flags, (uint32_t)FRAME_SHARED);
+	frame_get(f);
+	*slot = f;
+	to->npages++;
+	return 0;
+}
+
+static bool range_in(struct vmo *v, uint64_t offset, uint64_t len)
+{
+	uint64_t end = ALIGN_UP(v->size, PAGE_SIZE);
+
+	return !(offset & (PAGE_SIZE - 1)) && offset <= end && len <= end - offset;
+}
+
+/*
+ * Frames of whole pages come to be in both; whoever writes one first gets a copy.  Offsets are page
+ * aligned, a part of a page at the end of len counts whole.  E_EXIST: populated (what came before it
+ * stays); E_NOMEM.  No lock may be held.
+ */
+status_t vmo_share(struct vmo *to, uint64_t to_offset, struct vmo *from, uint64_t from_offset, uint64_t len)
+{
+	uint64_t npages = pages_of(len), i = 0;
+	status_t s = 0;
+
+	REQUIRE(to->kind == VMO_ANONYMOUS && from->kind == VMO_ANONYMOUS && !to->pager && !from->pager, E_PERM);
+	while (i < npages && s == 0) {
+		uint64_t stop = MIN(npages, i + PIECE_PAGES);
+
+		REQUIRE(lock_pair(to, from), E_INVAL);
+		if (!range_in(to, to_offset, npages << 12) || !range_in(from, from_offset, npages << 12))
+			s = E_INVAL;
+		for (; i < stop && s == 0; i++)
+			s = share_page(to, (to_offset >> 12) + i, from, (from_offset >> 12) + i);
+		to->tail_dirty = true;	/* what follows the end in the source's last page is not zero */
+		unlock_pair(to, from);
+		if (i < npages)
+			preempt_point();
+	}
+	if (!list_empty(&from->mappings))	/* nobody may go on writing what is shared now */
+		vspace_zap_vmo(from, from_offset >> 12, npages);
+	return s;
+}
+
+status_t vmo_clone_range(struct vmo *v, uint64_t offset, uint64_t len, struct pool *pool, struct vmo **out)
+{
+	struct vmo *copy;
+	status_t s;
+
+	REQUIRE(v->kind == VMO_ANONYMOUS, E_PERM);
+	REQUIRE(range_in(v, offset, len), E_INVAL);
+	s = vmo_new(pool, len, &copy);
+	REQUIRE(s == 0, s);
+	s = vmo_share(copy, 0, v, offset, len);
+	if (s < 0) {
+		object_put(&copy->object);
+		return s;
+	}
+	*out = copy;
+	return 0;
+}
+
+/* --- calls ---------------------------------------------------------------------------------------------------------------- */
+
+#define VMO_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MAP | RIGHT_MANAGE | RIGHT_QUERY | \
+		    RIGHT_COPY | RIGHT_TRANSFER)
+
+status_t vmo_get(uint64_t h, uint32_t rights, struct object **holder, struct vmo **out)
+{
+	struct object *o;
+	status_t s = handle_get((handle_t)h, OBJ_NONE, rights, &o);
+
+	REQUIRE(s == 0, s);
+	if (o->type == OBJ_VMO) {
+		*out = container_of(o, struct vmo, object);
+	} else if (o->type == OBJ_CONTENT) {
+		*out = container_of(o, struct content, object)->vmo;
+	} else {
+		object_put(o);
+		return E_TYPE;
+	}
+	*holder = o;
+	return 0;
+}
+
+int64_t sys_vmo_create(uint64_t h, uint64_t size)
+{
+	struct pool *pool;
+	struct vmo *v;
+	status_t s = pool_get((handle_t)h, &pool);
+
+	REQUIRE(s == 0, s);
+	s = vmo_new(pool, size, &v);
+	object_put(&pool->object);
+	REQUIRE(s == 0, s);
+	return handle_install(false, &v->object, VMO_RIGHTS, 0);
+}
+
+int64_t sys_vmo_read(uint64_t h, uint64_t offset, uint64_t buf, uint64_t len)
+{
+	struct object *holder;
+	struct vmo *v;
+	int64_t s = vmo_get(h, RIGHT_READ, &holder, &v);
+
+	REQUIRE(s == 0, s);
+	s = vmo_read_user(v, offset, buf, len);
+	object_put(holder);
+	return s;
+}
+
+int64_t sys_vmo_write(uint64_t h, uint64_t offset, uint64_t buf, uint64_t len)
+{
+	struct object *holder;
+	struct vmo *v;
+	int64_t s = vmo_get(h, RIGHT_WRITE, &holder, &v);
+
+	REQUIRE(s == 0, s);
+	s = content_of(holder) ? content_store(content_of(holder), offset, buf, len) :
+				 vmo_write_user(v, offset, buf, len);
+	object_put(holder);
+	return s;
+}
+
+int64_t sys_vmo_resize(uint64_t h, uint64_t size)
+{
+	struct object *holder;
+	struct vmo *v;
+	int64_t s = vmo_get(h, RIGHT_WRITE, &holder, &v);
+
+	REQUIRE(s == 0, s);
+	s = content_of(holder) ? content_set_size(content_of(holder), size) : vmo_set_size(v, size);
+	object_put(holder);
+	return s;
+}
+
+int64_t sys_vmo_clone(uint64_t h, uint64_t offset, uint64_t len)
+{
+	struct object *holder;
+	struct vmo *v, *copy;
+	int64_t s = vmo_get(h, RIGHT_READ, &holder, &v);
+
+	REQUIRE(s == 0, s);
+	s = vmo_clone_range(v, offset, len, current->task->task_pool, &copy);
+	object_put(holder);
+	REQUIRE(s == 0, s);
+	return handle_install(false, &copy->object, VMO_RIGHTS, 0);
+}
+
+int64_t sys_vmo_move(uint64_t to_h, uint64_t to_offset, uint64_t from_h, uint64_t from_offset, uint64_t len)
+{
+	struct object *to_holder, *from_holder;
+	struct vmo *to, *from;
+	int64_t s = vmo_get(to_h, RIGHT_WRITE, &to_holder, &to);
+
+	REQUIRE(s == 0, s);
+	s = vmo_get(from_h, RIGHT_READ, &from_holder, &from);
+	if (s == 0) {
+		s = vmo_share(to, to_offset, from, from_offset, len);
+		object_put(from_holder);
+	}
+	object_put(to_holder);
+	return s;
+}
+
+int64_t sys_vmo_query(uint64_t h, uint64_t user)
+{
+	struct vmo_info info = { 0 };
+	struct object *holder;
+	struct vmo *v;
+	int64_t s = vmo_get(h, RIGHT_QUERY, &holder, &v);
+
+	REQUIRE(s == 0, s);
+	spin_lock(&v->object.lock);
+	info.size = v->size;
+	info.resident_pages = v->npages;
+	list_for_each(l, &v->mappings)
+		info.mappings += list_entry(l, struct mapping, vmo_link)->vspace != NULL;
+	spin_unlock(&v->object.lock);
+	info.koid = v->object.koid;
+	object_put(holder);
+	return user_copy_out(user, &info, sizeof(info));
+}

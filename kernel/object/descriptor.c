@@ -1,0 +1,701 @@
+/*
+ * descriptor.c -- open file descriptions: one way to read, write and wait for whatever is behind them.
+ *
+ * Owns:    the offset; the close notice, queued when the last holder is gone.
+ * Locks:   descriptor.object.lock (RANK_OBJECT) for the offset's holder and the watchers; never held
+ *          while data moves.
+ * Fails:   E_RIGHTS where the access mode forbids it (EBADF), E_NOT_HERE where the data is with the server.
+ * Tested:  kernel/test/descriptor_test.c, tests/linux/files, fd, pipe
+ */
+#include "descriptor.h"
+#include "counter.h"
+#include "ipc.h"
+#include "mm.h"
+#include "pipe.h"
+#include "syscalls.h"
+
+#define RW_MAX 0x7ffff000ull
+
+int64_t sys_random_fill(uint64_t buf, uint64_t len);
+
+/* --- streams of user memory ---------------------------------------------------------------------------- */
+
+static uint64_t iter_span(const struct user_iter *it) { return it->iov[it->at].len - it->skip; }
+
+static void iter_forward(struct user_iter *it, uint64_t n)
+{
+	it->skip += n;
+	it->left -= n;
+	while (it->at + 1 < it->n && it->skip == it->iov[it->at].len) {
+		it->at++;
+		it->skip = 0;
+	}
+}
+
+static size_t iter_copy(struct user_iter *it, uint8_t *kernel, size_t len, bool in)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		size_t want = MIN(len - done, iter_span(it)), n;
+		uint64_t user = it->iov[it->at].base + it->skip;
+
+		n = in ? user_copy_in_nofault(kernel + done, user, want)
+		       : user_copy_out_nofault(user, kernel + done, want);
+		iter_forward(it, n);
+		done += n;
+		if (n < want || !want)
+			break;
+	}
+	return done;
+}
+
+size_t iter_copy_in(struct user_iter *it, void *to, size_t len) { return iter_copy(it, to, len, true); }
+
+size_t iter_copy_out(struct user_iter *it, const void *from, size_t len)
+{
+	return iter_copy(it, (uint8_t *)(uintptr_t)from, len, false);
+}
+
+void iter_back(struct user_iter *it, uint64_t n)
+{
+	it->left += n;
+	while (n > it->skip) {
+		n -= it->skip;
+		it->skip = it->iov[--it->at].len;
+	}
+	it->skip -= n;
+}
+
+status_t iter_fault_in(struct user_iter *it, bool write)
+{
+	return user_fault_in(it->iov[it->at].base + it->skip, MIN(iter_span(it), PAGE_SIZE), write);
+}
+
+/* The whole of it must be user addresses; the sum no more than RW_MAX (the rest is cut off). */
+static status_t iter_init(struct user_iter *it, struct iovec_abi *iov, uint32_t n)
+{
+	*it = (struct user_iter){ .iov = iov, .n = n };
+	for (uint32_t i = 0; i < n; i++) {
+		if (iov[i].len > RW_MAX - it->left)
+			iov[i].len = RW_MAX - it->left;
+		REQUIRE(user_range_ok(iov[i].base, iov[i].len) || !iov[i].len, E_FAULT);
+		it->left += iov[i].len;
+	}
+	iter_forward(it, 0);
+	return 0;
+}
+
+/* --- making -------------------------------------------------------------------------------------------------- */
+
+static struct descriptor *descriptor_alloc(struct pool *pool, uint8_t kind, uint32_t flags)
+{
+	struct descriptor *d = object_alloc(pool, OBJ_DESCRIPTOR, sizeof(*d), RANK_OBJECT);
+
+	if (!d)
+		return NULL;
+	d->kind = kind;
+	d->flags = flags;
+	list_init(&d->watchers);
+	list_init(&d->close.link);
+	waitqueue_init(&d->offset_waiters);
+	return d;
+}
+
+/* Behind d from now on; takes a reference. */
+static status_t data_attach(struct descriptor *d, struct object *data)
+{
+	if (data->type == OBJ_CONTENT) {
+		status_t s = content_open_check(container_of(data, struct content, object), d->flags);
+
+		REQUIRE(s == 0, s);
+	} else if (data->type == OBJ_PIPE) {
+		pipe_open(container_of(data, struct pipe, object), d->flags);
+	} else if (data->type != OBJ_COUNTER && data->type != OBJ_WAITSET) {
+		return E_TYPE;
+	}
+	d->kind = data->type;
+	d->data = data;
+	object_get(data);
+	return 0;
+}
+
+status_t descriptor_new_pipe(struct pipe *p, uint32_t flags, struct object **out)
+{
+	struct descriptor *d = descriptor_alloc(current->task->task_pool, OBJ_NONE, flags);
+
+	REQUIRE(d, E_NOMEM);
+	data_attach(d, &p->object);
+	*out = &d->object;
+	return 0;
+}
+
+static status_t args_attach(struct descriptor *d, const struct descriptor_args *a)
+{
+	struct object *o;
+	status_t s;
+
+	if (a->object != H_NONE) {
+		s = handle_get(a->object, OBJ_NONE, 0, &o);
+		REQUIRE(s == 0, s);
+		s = data_attach(d, o);
+		object_put(o);
+		REQUIRE(s == 0, s);
+	}
+	if (a->endpoint != H_NONE) {
+		s = handle_get(a->endpoint, OBJ_ENDPOINT, RIGHT_RECEIVE, &o);
+		REQUIRE(s == 0, s);
+		d->endpoint = container_of(o, struct endpoint, object);
+		d->cookie = a->cookie;
+	}
+	if (a->ready != H_NONE) {
+		s = handle_get(a->ready, OBJ_COUNTER, RIGHT_WAIT, &o);
+		REQUIRE(s == 0, s);
+		d->ready = container_of(o, struct counter, object);
+	}
+	return 0;
+}
+
+int64_t sys_descriptor_create(uint64_t args)
+{
+	struct descriptor_args a;
+	struct descriptor *d;
+	bool fd;
+	status_t s;
+
+	REQUIRE(user_copy_in(&a, args, sizeof(a)) == 0, E_FAULT);
+	REQUIRE(a.object != H_NONE || a.kind == OBJ_NONE || (a.kind >= OBJ_NULL && a.kind <= OBJ_RANDOM), E_INVAL);
+	d = descriptor_alloc(current->task->task_pool, (uint8_t)a.kind, a.flags & ~(uint32_t)DESC_NOTIFY_CLOSE);
+	REQUIRE(d, E_NOMEM);
+	s = args_attach(d, &a);
+	if (s) {
+		object_put(&d->object);
+		return s;
+	}
+	if (d->endpoint)
+		d->flags |= a.flags & DESC_NOTIFY_CLOSE;
+	fd = a.user_flags & 1;
+	return handle_install(fd, &d->object, RIGHTS_ALL, (uint8_t)(a.slot_flags & SLOT_CLOEXEC));
+}
+
+/* --- the end ----------------------------------------------------------------------------------------------------- */
+
+static void data_detach(struct descriptor *d)
+{
+	if (!d->data)
+		return;
+	if (d->kind == OBJ_CONTENT)
+		content_close(container_of(d->data, struct content, object), d->flags);
+	else if (d->kind == OBJ_PIPE)
+		pipe_close(container_of(d->data, struct pipe, object), d->flags);
+	object_put(d->data);
+}
+
+static void descriptor_free(struct descriptor *d)
+{
+	if (d->endpoint)
+		object_put(&d->endpoint->object);
+	object_free(&d->object);
+}
+
+void descriptor_release(struct object *o)
+{
+	struct descriptor *d = container_of(o, struct descriptor, object);
+
+	if (!list_empty(&d->watchers))
+		waitset_forget(d);
+	data_detach(d);
+	if (d->ready)
+		object_put(&d->ready->object);
+	if (d->flags & DESC_NOTIFY_CLOSE) {
+		d->close.badge = d->cookie;
+		endpoint_notify(d->endpoint, &d->close, NOTICE_CLOSE);
+	} else {
+		descriptor_free(d);
+	}
+}
+
+void descriptor_close_delivered(struct notice *n)
+{
+	descriptor_free(container_of(n, struct descriptor, close));
+}
+
+/* --- what others ask ------------------------------------------------------------------------------------------------ */
+
+struct content *descriptor_content(struct object *o, uint32_t *flags, uint64_t *cookie, uint64_t *endpoint_koid)
+{
+	struct descriptor *d = container_of(o, struct descriptor, object);
+
+	if (d->kind != OBJ_CONTENT)
+		return NULL;
+	*flags = d->flags;
+	*cookie = d->cookie;
+	*endpoint_koid = d->endpoint ? d->endpoint->object.koid : 0;
+	return container_of(d->data, struct content, object);
+}
+
+bool descriptor_route(struct object *o, struct endpoint **e, uint64_t *cookie, uint32_t *flags)
+{
+	struct descriptor *d = container_of(o, struct descriptor, object);
+
+	*e = d->endpoint;
+	*cookie = d->cookie;
+	*flags = d->flags;
+	return d->endpoint != NULL;
+}
+
+void descriptor_fill_info(struct object *o, struct handle_info *info, struct task *asker)
+{
+	struct descriptor *d = container_of(o, struct descriptor, object);
+
+	info->desc_flags = d->flags;
+	info->object_type = d->kind;
+	info->offset = d->offset;
+	info->object_koid = d->data ? d->data->koid : o->koid;
+	if (d->endpoint && d->endpoint->owner_koid == asker->object.koid)
+		info->cookie = d->cookie;
+}
+
+uint32_t descriptor_ready(struct descriptor *d)
+{
+	if (d->ready)
+		return counter_ready(d->ready);
+	switch (d->kind) {
+	case OBJ_PIPE:
+		return pipe_ready(container_of(d->data, struct pipe, object), d->flags);
+	case OBJ_COUNTER:
+		return counter_ready(container_of(d->data, struct counter, object));
+	case OBJ_WAITSET:
+		return waitset_ready(d->data);
+	default:
+		return POLL_IN | POLL_OUT | POLL_RDNORM | POLL_WRNORM;
+	}
+}
+
+struct observers *descriptor_observers(struct descriptor *d, struct spinlock **lock)
+{
+	struct counter *c = d->ready;
+
+	if (d->kind == OBJ_WAITSET && !c)
+		return waitset_observers(d->data, lock);
+	if (d->kind == OBJ_PIPE && !c) {
+		*lock = &d->data->lock;
+		return &container_of(d->data, struct pipe, object)->observers;
+	}
+	if (!c && d->kind == OBJ_COUNTER)
+		c = container_of(d->data, struct counter, object);
+	if (!c)
+		return NULL;
+	*lock = &c->object.lock;
+	return &c->observers;
+}
+
+/* --- moving data ------------------------------------------------------------------------------------------------------- */
+
+/* Nobody else can move the offset: one slot, and this operation. */
+static bool offset_mine(struct descriptor *d) { return d->object.refs <= 2; }
+
+static bool offset_lock(struct descriptor *d)
+{
+	struct waiter w;
+
+	if (offset_mine(d))
+		return false;
+	spin_lock(&d->object.lock);
+	while (d->offset_holder) {
+		waiter_add(&d->offset_waiters, &w);
+		if (thread_wait(&w, &d->object.lock, DEADLINE_NEVER) == E_GONE)
+			break;
+	}
+	d->offset_holder = current;
+	spin_unlock(&d->object.lock);
+	return true;
+}
+
+static void offset_unlock(struct descriptor *d, bool locked)
+{
+	if (!locked)
+		return;
+	spin_lock(&d->object.lock);
+	d->offset_holder = NULL;
+	waitqueue_wake_one(&d->offset_waiters, 0);
+	spin_unlock(&d->object.lock);
+}
+
+static int64_t content_stream(struct descriptor *d, struct user_iter *it, uint64_t *offset, bool write)
+{
+	struct content *c = container_of(d->data, struct content, object);
+	uint64_t done = 0;
+	int64_t n = 0;
+
+	while (it->left) {
+		uint64_t user = it->iov[it->at].base + it->skip, want = iter_span(it), end = 0;
+
+		if (write) {
+			n = content_write(c, d->flags & DESC_APPEND ? OFFSET_OWN : *offset, user, want,
+					  current->task->ceiling_file_size, &end);
+			if (n > 0)
+				*offset = end;
+		} else {
+			n = content_read(c, *offset, user, want);
+			if (n > 0)
+				*offset += (uint64_t)n;
+		}
+		if (n <= 0)
+			break;
+		done += (uint64_t)n;
+		iter_forward(it, (uint64_t)n);
+		if ((uint64_t)n < want)
+			break;
+	}
+	return done ? (int64_t)done : n;
+}
+
+static int64_t counter_stream(struct descriptor *d, struct user_iter *it, uint64_t deadline, bool write)
+{
+	struct counter *c = container_of(d->data, struct counter, object);
+	uint64_t value = 0;
+	status_t s;
+
+	REQUIRE(it->left >= 8 && it->iov[it->at].len - it->skip >= 8, E_INVAL);
+	if (write) {
+		REQUIRE(user_copy_in(&value, it->iov[it->at].base + it->skip, 8) == 0, E_FAULT);
+		REQUIRE(value <= COUNTER_MAX, E_INVAL);
+		s = counter_add(c, value, deadline);
+	} else {
+		s = user_fault_in(it->iov[it->at].base + it->skip, 8, true);
+		if (!s)
+			s = counter_take(c, deadline, &value);
+		if (!s && user_copy_out(it->iov[it->at].base + it->skip, &value, 8))
+			s = E_FAULT;
+	}
+	return s ? s : 8;
+}
+
+static int64_t zero_fill(struct user_iter *it)
+{
+	uint64_t done = 0;
+
+	while (it->left) {
+		uint64_t n = MIN(iter_span(it), 1 << 20);
+
+		if (user_clear(it->iov[it->at].base + it->skip, n))
+			return done ? (int64_t)done : E_FAULT;
+		iter_forward(it, n);
+		done += n;
+		if (it->left && !preempt_point())
+			break;
+	}
+	return (int64_t)done;
+}
+
+static int64_t random_stream(struct user_iter *it)
+{
+	uint64_t done = 0;
+
+	while (it->left) {
+		int64_t n = sys_random_fill(it->iov[it->at].base + it->skip, MIN(iter_span(it), 65536ull));
+
+		if (n <= 0)
+			return done ? (int64_t)done : n;
+		iter_forward(it, (uint64_t)n);
+		done += (uint64_t)n;
+	}
+	return (int64_t)done;
+}
+
+static int64_t stream_read(struct descriptor *d, struct user_iter *it, uint64_t deadline)
+{
+	bool locked;
+	int64_t n;
+
+	switch (d->kind) {
+	case OBJ_CONTENT:
+		locked = offset_lock(d);
+		n = content_stream(d, it, &d->offset, false);
+		offset_unlock(d, locked);
+		return n;
+	case OBJ_PIPE:
+		return pipe_read(container_of(d->data, struct pipe, object), it, deadline);
+	case OBJ_COUNTER:
+		return counter_stream(d, it, deadline, false);
+	case OBJ_NULL:
+		return 0;
+	case OBJ_ZERO:
+	case OBJ_FULL:
+		return zero_fill(it);
+	case OBJ_RANDOM:
+		return random_stream(it);
+	case OBJ_WAITSET:
+		return E_INVAL;
+	default:
+		return E_NOT_HERE;
+	}
+}
+
+static int64_t stream_write(struct descriptor *d, struct user_iter *it, uint64_t deadline)
+{
+	bool locked;
+	int64_t n;
+
+	switch (d->kind) {
+	case OBJ_CONTENT:
+		locked = offset_lock(d);
+		n = content_stream(d, it, &d->offset, true);
+		offset_unlock(d, locked);
+		return n;
+	case OBJ_PIPE:
+		return pipe_write(container_of(d->data, struct pipe, object), it, deadline);
+	case OBJ_COUNTER:
+		return counter_stream(d, it, deadline, true);
+	case OBJ_NULL:
+	case OBJ_ZERO:
+	case OBJ_RANDOM:
+		return (int64_t)it->left;
+	case OBJ_FULL:
+		return E_NOSPACE;
+	case OBJ_WAITSET:
+		return E_INVAL;
+	default:
+		return E_NOT_HERE;
+	}
+}
+
+/* A read or write of pieces at an offset, or at the Descriptor's own (OFFSET_OWN). */
+static int64_t move(uint64_t fd, struct iovec_abi *iov, uint32_t n, uint64_t offset, uint64_t deadline, bool write)
+{
+	struct user_iter it;
+	struct descriptor *d;
+	struct object *o;
+	int64_t s = handle_get((handle_t)fd, OBJ_DESCRIPTOR, 0, &o);
+
+	REQUIRE(s == 0, s);
+	d = container_of(o, struct descriptor, object);
+	if (!(d->flags & (write ? DESC_WRITE : DESC_READ))) {
+		s = E_RIGHTS;
+		goto out;
+	}
+	if (d->flags & DESC_NONBLOCK)
+		deadline = 0;
+	s = iter_init(&it, iov, n);
+	if (s)
+		goto out;
+	if (offset == OFFSET_OWN)
+		s = write ? stream_write(d, &it, deadline) : stream_read(d, &it, deadline);
+	else if (d->kind == OBJ_CONTENT)
+		s = (int64_t)offset < 0 ? E_INVAL : content_stream(d, &it, &offset, write);
+	else if (d->kind == OBJ_PIPE || d->kind == OBJ_COUNTER || d->kind == OBJ_WAITSET)
+		s = E_SEEK;
+	else
+		s = write ? stream_write(d, &it, deadline) : stream_read(d, &it, deadline);
+out:
+	object_put(o);
+	return s;
+}
+
+int64_t sys_descriptor_read(uint64_t fd, uint64_t buf, uint64_t len, uint64_t deadline)
+{
+	struct iovec_abi iov = { buf, len };
+
+	return move(fd, &iov, 1, OFFSET_OWN, deadline, false);
+}
+
+int64_t sys_descriptor_write(uint64_t fd, uint64_t buf, uint64_t len, uint64_t deadline)
+{
+	struct iovec_abi iov = { buf, len };
+
+	return move(fd, &iov, 1, OFFSET_OWN, deadline, true);
+}
+
+int64_t sys_descriptor_read_at(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset)
+{
+	struct iovec_abi iov = { buf, len };
+
+	return move(fd, &iov, 1, offset == OFFSET_OWN ? OFFSET_OWN - 1 : offset, DEADLINE_NEVER, false);
+}
+
+int64_t sys_descriptor_write_at(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset)
+{
+	struct iovec_abi iov = { buf, len };
+
+	return move(fd, &iov, 1, offset == OFFSET_OWN ? OFFSET_OWN - 1 : offset, DEADLINE_NEVER, true);
+}
+
+#define IOV_FAST 8
+
+static int64_t move_vector(uint64_t fd, uint64_t iov, uint64_t n, uint64_t offset, uint64_t deadline, bool write)
+{
+	struct iovec_abi fast[IOV_FAST], *v = fast;
+	struct pool *pool = current->task->task_pool;
+	size_t size = n * sizeof(*v);
+	int64_t s;
+
+	REQUIRE(n <= IOV_LIMIT, E_INVAL);
+	if (!n)
+		return move(fd, &(struct iovec_abi){ 0, 0 }, 1, offset, deadline, write);
+	if (n > IOV_FAST) {
+		v = kmem_alloc(pool, size);
+		REQUIRE(v, E_NOMEM);
+	}
+	s = user_copy_in(v, iov, size) ? E_FAULT : 0;
+	if (!s)
+		s = move(fd, v, (uint32_t)n, offset, deadline, write);
+	if (v != fast)
+		kmem_free(pool, v, size);
+	return s;
+}
+
+int64_t sys_descriptor_readv(uint64_t fd, uint64_t iov, uint64_t n, uint64_t offset, uint64_t deadline)
+{
+	return move_vector(fd, iov, n, offset, deadline, false);
+}
+
+int64_t sys_descriptor_writev(uint64_t fd, uint64_t iov, uint64_t n, uint64_t offset, uint64_t deadline)
+{
+	return move_vector(fd, iov, n, offset, deadline, true);
+}
+
+/* --- the rest of the file calls --------------------------------------------------------------------------------------------- */
+
+static status_t descriptor_get(uint64_t fd, struct descriptor **out)
+{
+	struct object *o;
+	status_t s = handle_get((handle_t)fd, OBJ_DESCRIPTOR, 0, &o);
+
+	if (!s)
+		*out = container_of(o, struct descriptor, object);
+	return s;
+}
+
+/* lseek(2) on a Content: everything below the size is data, in pages. */
+static int64_t content_seek(struct descriptor *d, int64_t offset, uint64_t whence)
+{
+	struct content *c = container_of(d->data, struct content, object);
+	int64_t size = (int64_t)c->vmo->size, to;
+
+	switch (whence) {
+	case 0:
+		to = offset;
+		break;
+	case 1:
+		REQUIRE(!__builtin_add_overflow((int64_t)d->offset, offset, &to), E_OVERFLOW);
+		break;
+	case 2:
+		REQUIRE(!__builtin_add_overflow(size, offset, &to), E_OVERFLOW);
+		break;
+	case 3:
+		REQUIRE(offset >= 0 && offset < size, E_NOENT);
+		to = offset;
+		break;
+	case 4:
+		REQUIRE(offset >= 0 && offset < size, E_NOENT);
+		to = size;
+		break;
+	default:
+		return E_INVAL;
+	}
+	REQUIRE(to >= 0, E_INVAL);
+	d->offset = (uint64_t)to;
+	return to;
+}
+
+int64_t sys_descriptor_seek(uint64_t fd, uint64_t offset, uint64_t whence)
+{
+	struct descriptor *d;
+	int64_t s = descriptor_get(fd, &d);
+	bool locked;
+
+	REQUIRE(s == 0, s);
+	switch (d->kind) {
+	case OBJ_CONTENT:
+		locked = offset_lock(d);
+		s = content_seek(d, (int64_t)offset, whence);
+		offset_unlock(d, locked);
+		break;
+	case OBJ_PIPE:
+		s = E_SEEK;
+		break;
+	case OBJ_COUNTER:
+	case OBJ_WAITSET:
+		s = 0;
+		break;
+	case OBJ_NONE:
+		s = E_NOT_HERE;
+		break;
+	default:
+		s = 0;			/* null, zero, random: as Linux's null_lseek */
+	}
+	object_put(&d->object);
+	return s;
+}
+
+#define FLAGS_CHANGEABLE (DESC_APPEND | DESC_NONBLOCK | 0xffff0000u)
+
+int64_t sys_descriptor_flags(uint64_t fd, uint64_t mask, uint64_t value)
+{
+	struct descriptor *d;
+	uint32_t old, change = (uint32_t)mask & FLAGS_CHANGEABLE;
+	status_t s = descriptor_get(fd, &d);
+
+	REQUIRE(s == 0, s);
+	do
+		old = d->flags;
+	while (change && !atomic_cas(&d->flags, old, (old & ~change) | ((uint32_t)value & change)));
+	object_put(&d->object);
+	return old;
+}
+
+static status_t content_of(uint64_t fd, uint32_t access, struct descriptor **d, struct content **c)
+{
+	status_t s = descriptor_get(fd, d);
+
+	REQUIRE(s == 0, s);
+	if ((*d)->kind == OBJ_NONE)
+		s = E_NOT_HERE;
+	else if ((*d)->kind != OBJ_CONTENT)
+		s = E_TYPE;
+	else if (((*d)->flags & access) != access)
+		s = E_INVAL;
+	if (s)
+		object_put(&(*d)->object);
+	else
+		*c = container_of((*d)->data, struct content, object);
+	return s;
+}
+
+int64_t sys_descriptor_attributes(uint64_t fd, uint64_t attr)
+{
+	struct content_attr a;
+	struct descriptor *d;
+	struct content *c;
+	status_t s = content_of(fd, 0, &d, &c);
+
+	REQUIRE(s == 0, s);
+	content_fill_attr(c, &a);
+	object_put(&d->object);
+	return user_copy_out(attr, &a, sizeof(a));
+}
+
+int64_t sys_descriptor_resize(uint64_t fd, uint64_t size)
+{
+	struct descriptor *d;
+	struct content *c;
+	status_t s = content_of(fd, DESC_WRITE, &d, &c);
+
+	REQUIRE(s == 0, s);
+	s = (int64_t)size < 0 ? E_INVAL : content_resize(c, size, current->task->ceiling_file_size);
+	object_put(&d->object);
+	return s;
+}
+
+int64_t sys_descriptor_punch(uint64_t fd, uint64_t offset, uint64_t len)
+{
+	struct descriptor *d;
+	struct content *c;
+	status_t s = content_of(fd, DESC_WRITE, &d, &c);
+
+	REQUIRE(s == 0, s);
+	s = offset + len < offset ? E_INVAL : content_punch(c, offset, len);
+	object_put(&d->object);
+	return s;
+}

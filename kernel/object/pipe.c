@@ -1,0 +1,363 @@
+/*
+ * pipe.c -- pipes: bytes in a ring of frames.
+ *
+ * A write of up to PIPE_ATOMIC bytes is never interleaved.  Copies run under the lock with faults off;
+ * when one falls short the lock is dropped, the page brought in and the step repeated.
+ * Locks:   pipe.object.lock (RANK_PIPE); frames are allocated inside it; waking and observers too.
+ * Fails:   E_PIPE, E_AGAIN, E_NOMEM (no frame), E_FAULT; a partial count wins over all.
+ * Tested:  kernel/test/pipe_test.c, tests/linux/pipe
+ */
+#include "pipe.h"
+#include "descriptor.h"
+#include "mm.h"
+#include "syscalls.h"
+
+static uint64_t pipe_bytes(const struct pipe *p) { return p->head - p->tail; }
+static uint64_t pipe_room(const struct pipe *p) { return p->nframes * PAGE_SIZE - pipe_bytes(p); }
+
+static struct pipe *pipe_new(struct pool *pool)
+{
+	struct pipe *p = object_alloc(pool, OBJ_PIPE, sizeof(*p), RANK_PIPE);
+
+	if (!p)
+		return NULL;
+	p->nframes = PIPE_FRAMES_DEFAULT;
+	p->frames = p->first;
+	waitqueue_init(&p->waiters);
+	observers_init(&p->observers);
+	return p;
+}
+
+void pipe_release(struct object *o)
+{
+	struct pipe *p = container_of(o, struct pipe, object);
+
+	for (uint32_t i = 0; i < p->nframes; i++)
+		if (p->frames[i])
+			frame_put(p->frames[i]);
+	if (p->frames != p->first)
+		kmem_free(o->pool, p->frames, p->nframes * sizeof(*p->frames));
+	object_free(o);
+}
+
+uint32_t pipe_ready(struct pipe *p, uint32_t flags)
+{
+	uint32_t bits = 0;
+
+	if (flags & DESC_READ) {
+		if (pipe_bytes(p))
+			bits |= POLL_IN | POLL_RDNORM;
+		if (!p->writers && p->had_writer)
+			bits |= POLL_HUP;
+	}
+	if (flags & DESC_WRITE) {
+		if (pipe_room(p) >= PIPE_ATOMIC)
+			bits |= POLL_OUT | POLL_WRNORM;
+		if (!p->readers)
+			bits |= POLL_ERR;
+	}
+	return bits;
+}
+
+/* With the lock: something that others may wait for has happened. */
+static void changed(struct pipe *p)
+{
+	if (!list_empty(&p->waiters.waiters))
+		waitqueue_wake_all(&p->waiters, 0);
+	if (!list_empty(&p->observers.list))
+		observers_notify(&p->observers, pipe_ready(p, DESC_READ | DESC_WRITE));
+}
+
+void pipe_open(struct pipe *p, uint32_t flags)
+{
+	spin_lock(&p->object.lock);
+	p->readers += flags & DESC_READ ? 1 : 0;
+	p->writers += flags & DESC_WRITE ? 1 : 0;
+	p->had_writer |= (flags & DESC_WRITE) != 0;
+	changed(p);
+	spin_unlock(&p->object.lock);
+}
+
+void pipe_close(struct pipe *p, uint32_t flags)
+{
+	spin_lock(&p->object.lock);
+	p->readers -= flags & DESC_READ ? 1 : 0;
+	p->writers -= flags & DESC_WRITE ? 1 : 0;
+	changed(p);
+	spin_unlock(&p->object.lock);
+}
+
+/* One piece within a frame.  The bytes moved; less than asked after a fault. */
+static size_t piece_out(struct pipe *p, struct user_iter *it)
+{
+	uint64_t at = p->tail % PAGE_SIZE, want = MIN(MIN(pipe_bytes(p), it->left), PAGE_SIZE - at);
+	struct frame *f = p->frames[p->tail / PAGE_SIZE & (p->nframes - 1)];
+	size_t n = iter_copy_out(it, (uint8_t *)frame_virt(f) + at, want);
+
+	p->tail += n;
+	return n;
+}
+
+static int64_t piece_in(struct pipe *p, struct user_iter *it, uint64_t limit)
+{
+	uint64_t at = p->head % PAGE_SIZE, want = MIN(MIN(limit, it->left), PAGE_SIZE - at);
+	struct frame **slot = &p->frames[p->head / PAGE_SIZE & (p->nframes - 1)];
+	size_t n;
+
+	if (!*slot)
+		*slot = frame_alloc(p->object.pool);
+	REQUIRE(*slot, E_NOMEM);
+	n = iter_copy_in(it, (uint8_t *)frame_virt(*slot) + at, want);
+	p->head += n;
+	return (int64_t)n;
+}
+
+/* Empty: start again in the first frame, and keep only that one. */
+static void rewind_empty(struct pipe *p)
+{
+	uint32_t last = (uint32_t)(MIN(p->head, p->nframes * PAGE_SIZE) / PAGE_SIZE);
+
+	if (p->head >= PAGE_SIZE) {
+		for (uint32_t i = 1; i < p->nframes && i <= last; i++) {
+			if (p->frames[i])
+				frame_put(p->frames[i]);
+			p->frames[i] = NULL;
+		}
+	}
+	p->head = p->tail = 0;
+}
+
+static status_t pipe_sleep(struct pipe *p, uint64_t deadline_ns)
+{
+	struct waiter w;
+
+	if (!deadline_ns)
+		return E_AGAIN;
+	waiter_add(&p->waiters, &w);
+	return thread_wait(&w, &p->object.lock, deadline_ns);
+}
+
+int64_t pipe_read(struct pipe *p, struct user_iter *it, uint64_t deadline_ns)
+{
+	uint64_t wanted = it->left, before = it->left;
+	status_t s = 0;
+
+	if (!wanted)
+		return 0;
+	spin_lock(&p->object.lock);
+	for (;;) {
+		while (it->left && pipe_bytes(p)) {
+			uint64_t want = MIN(MIN(pipe_bytes(p), it->left), PAGE_SIZE - p->tail % PAGE_SIZE);
+
+			if (piece_out(p, it) == want)
+				continue;
+			spin_unlock(&p->object.lock);
+			s = iter_fault_in(it, true);
+			spin_lock(&p->object.lock);
+			if (s)
+				break;
+		}
+		if (it->left != before) {
+			if (!pipe_bytes(p))
+				rewind_empty(p);
+			changed(p);
+		}
+		if (s || it->left != wanted || !p->writers)
+			break;
+		s = pipe_sleep(p, deadline_ns);
+		if (s)
+			break;
+		before = it->left;
+	}
+	spin_unlock(&p->object.lock);
+	return it->left != wanted ? (int64_t)(wanted - it->left) : s;
+}
+
+int64_t pipe_write(struct pipe *p, struct user_iter *it, uint64_t deadline_ns)
+{
+	uint64_t wanted = it->left, atomic = wanted <= PIPE_ATOMIC ? wanted : 1;
+	status_t s = 0;
+
+	if (!wanted)
+		return 0;
+	spin_lock(&p->object.lock);
+	while (it->left && !s) {
+		uint64_t room = pipe_room(p), before = it->left;
+
+		if (!p->readers) {
+			s = E_PIPE;
+			break;
+		}
+		if (room < atomic) {
+			s = pipe_sleep(p, deadline_ns);
+			continue;
+		}
+		while (room && it->left) {
+			uint64_t want = MIN(MIN(room, it->left), PAGE_SIZE - p->head % PAGE_SIZE);
+			int64_t n = piece_in(p, it, room);
+
+			if (n < 0) {
+				s = n;
+				break;
+			}
+			room -= (uint64_t)n;
+			if ((uint64_t)n == want)
+				continue;
+			if (wanted <= PIPE_ATOMIC) {	/* take it back: others must not see a part */
+				p->head -= before - it->left;
+				iter_back(it, before - it->left);
+			}
+			if (it->left != before)
+				changed(p);
+			spin_unlock(&p->object.lock);
+			s = iter_fault_in(it, false);
+			spin_lock(&p->object.lock);
+			before = it->left;
+			break;
+		}
+		if (it->left != before)
+			changed(p);
+		if (it->left && !s && atomic > 1)
+			continue;
+		atomic = wanted <= PIPE_ATOMIC ? it->left : 1;
+	}
+	spin_unlock(&p->object.lock);
+	return it->left != wanted ? (int64_t)(wanted - it->left) : s;
+}
+
+/* --- calls --------------------------------------------------------------------------------------------- */
+
+extern status_t descriptor_new_pipe(struct pipe *p, uint32_t flags, struct object **out);
+
+int64_t sys_pipe_create(uint64_t flags, uint64_t fds)
+{
+	uint32_t status = flags & PIPE_NONBLOCK ? DESC_NONBLOCK : 0;
+	uint8_t slot = flags & PIPE_CLOEXEC ? SLOT_CLOEXEC : 0;
+	struct object *r = NULL, *w = NULL;
+	uint32_t out[2];
+	struct pipe *p;
+	int64_t a, b;
+	status_t s;
+
+	REQUIRE((flags & ~(uint64_t)(PIPE_CLOEXEC | PIPE_NONBLOCK)) == 0, E_INVAL);
+	p = pipe_new(current->task->task_pool);
+	REQUIRE(p, E_NOMEM);
+	s = descriptor_new_pipe(p, DESC_READ | status, &r);
+	if (!s)
+		s = descriptor_new_pipe(p, DESC_WRITE | status, &w);
+	object_put(&p->object);
+	if (s) {
+		if (r)
+			object_put(r);
+		return s;
+	}
+	a = handle_install(true, r, RIGHTS_ALL, slot);
+	if (a < 0) {
+		object_put(w);
+		return a;
+	}
+	b = handle_install(true, w, RIGHTS_ALL, slot);
+	if (b >= 0) {
+		out[0] = (uint32_t)a;
+		out[1] = (uint32_t)b;
+		if (user_copy_out(fds, out, sizeof(out)) == 0)
+			return 0;
+		sys_handle_close((uint64_t)b);
+		b = E_FAULT;
+	}
+	sys_handle_close((uint64_t)a);
+	return b;
+}
+
+int64_t sys_pipe_object(uint64_t pool, uint64_t flags)
+{
+	struct pool *of;
+	struct pipe *p;
+	status_t s = pool_get((handle_t)pool, &of);
+
+	REQUIRE(s == 0, s);
+	p = flags ? NULL : pipe_new(of);
+	object_put(&of->object);
+	REQUIRE(!flags, E_INVAL);
+	REQUIRE(p, E_NOMEM);
+	return handle_install(false, &p->object, RIGHTS_ALL, 0);
+}
+
+static status_t pipe_get(uint64_t h, struct object **o, struct pipe **out)
+{
+	status_t s = handle_get((handle_t)h, OBJ_NONE, 0, o);
+	struct object *data;
+
+	REQUIRE(s == 0, s);
+	data = (*o)->type == OBJ_DESCRIPTOR ? container_of(*o, struct descriptor, object)->data : *o;
+	if (data && data->type == OBJ_PIPE) {
+		*out = container_of(data, struct pipe, object);
+		return 0;
+	}
+	object_put(*o);
+	return E_HANDLE;
+}
+
+int64_t sys_pipe_query(uint64_t h, uint64_t info)
+{
+	struct pipe_info i;
+	struct object *o;
+	struct pipe *p;
+	status_t s = pipe_get(h, &o, &p);
+
+	REQUIRE(s == 0, s);
+	spin_lock(&p->object.lock);
+	i = (struct pipe_info){ pipe_bytes(p), p->nframes * PAGE_SIZE, p->readers, p->writers };
+	spin_unlock(&p->object.lock);
+	object_put(o);
+	return user_copy_out(info, &i, sizeof(i));
+}
+
+/* F_SETPIPE_SZ: rounded up to a power of two pages; E_BUSY when it holds more. */
+int64_t sys_pipe_resize(uint64_t h, uint64_t capacity)
+{
+	uint32_t n = 1, old_n;
+	struct frame **frames, **old;
+	struct object *o;
+	struct pipe *p;
+	status_t s;
+
+	REQUIRE(capacity <= PIPE_FRAMES_MAX * PAGE_SIZE, E_PERM);
+	while (n * PAGE_SIZE < capacity)
+		n *= 2;
+	s = pipe_get(h, &o, &p);
+	REQUIRE(s == 0, s);
+	frames = kmem_alloc(p->object.pool, n * sizeof(*frames));
+	if (!frames) {
+		object_put(o);
+		return E_NOMEM;
+	}
+	spin_lock(&p->object.lock);
+	old = p->frames;
+	old_n = p->nframes;
+	if (pipe_bytes(p) + p->tail % PAGE_SIZE > n * PAGE_SIZE) {
+		s = E_BUSY;
+		old = frames;
+		old_n = n;
+	} else {
+		for (uint64_t at = ALIGN_DOWN(p->tail, PAGE_SIZE); at < p->head; at += PAGE_SIZE) {
+			struct frame **from = &old[at / PAGE_SIZE & (old_n - 1)];
+
+			frames[at / PAGE_SIZE & (n - 1)] = *from;
+			*from = NULL;
+		}
+		for (uint32_t i = 0; i < old_n; i++) {
+			if (old[i])
+				frame_put(old[i]);
+			old[i] = NULL;
+		}
+		p->frames = frames;
+		p->nframes = n;
+		changed(p);
+	}
+	spin_unlock(&p->object.lock);
+	if (old != p->first)
+		kmem_free(p->object.pool, old, old_n * sizeof(*old));
+	object_put(o);
+	return s ? s : (int64_t)(n * PAGE_SIZE);
+}

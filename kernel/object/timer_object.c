@@ -1,0 +1,98 @@
+/*
+ * timer_object.c -- a timer that adds to a counter.
+ *
+ * Locks:   timer.object.lock (RANK_OBJECT) for deadline and period; firing runs without it.
+ * Tested:  tests/linux/time (timerfd)
+ */
+#include "counter.h"
+#include "mm.h"
+#include "syscalls.h"
+
+struct timer {
+	struct object object;
+	struct counter *counter;
+	uint64_t value, deadline, period;
+	struct ktimer ktimer;
+};
+
+static void timer_fire(struct ktimer *k)
+{
+	struct timer *t = container_of(k, struct timer, ktimer);
+	uint64_t now = time_ns(), times = 1;
+
+	if (t->period) {
+		times += (now - t->deadline) / t->period;
+		t->deadline += times * t->period;
+		ktimer_start(k, t->deadline);
+	} else {
+		t->deadline = 0;
+	}
+	counter_signal(t->counter, t->value * times);
+}
+
+int64_t sys_timer_create(uint64_t pool, uint64_t counter, uint64_t value)
+{
+	struct object *c;
+	struct timer *t;
+	struct pool *p;
+	status_t s = pool_get((handle_t)pool, &p);
+
+	REQUIRE(s == 0, s);
+	s = handle_get((handle_t)counter, OBJ_COUNTER, RIGHT_WRITE, &c);
+	if (s) {
+		object_put(&p->object);
+		return s;
+	}
+	t = object_alloc(p, OBJ_TIMER, sizeof(*t), RANK_OBJECT);
+	object_put(&p->object);
+	if (!t) {
+		object_put(c);
+		return E_NOMEM;
+	}
+	t->counter = container_of(c, struct counter, object);
+	t->value = value;
+	ktimer_init(&t->ktimer, timer_fire);
+	return handle_install(false, &t->object, RIGHTS_ALL, 0);
+}
+
+void timer_release(struct object *o)
+{
+	struct timer *t = container_of(o, struct timer, object);
+
+	t->period = 0;
+	ktimer_stop_sync(&t->ktimer);
+	object_put(&t->counter->object);
+	object_free(o);
+}
+
+int64_t sys_timer_arm(uint64_t h, uint64_t deadline, uint64_t period)
+{
+	struct object *o;
+	struct timer *t;
+	status_t s;
+
+	REQUIRE(!period || period >= 1000, E_INVAL);
+	s = handle_get((handle_t)h, OBJ_TIMER, RIGHT_WRITE, &o);
+	REQUIRE(s == 0, s);
+	t = container_of(o, struct timer, object);
+	ktimer_stop_sync(&t->ktimer);
+	t->deadline = deadline;
+	t->period = deadline ? period : 0;
+	if (deadline)
+		ktimer_start(&t->ktimer, deadline);
+	object_put(o);
+	return 0;
+}
+
+int64_t sys_timer_query(uint64_t h, uint64_t info)
+{
+	struct timer_info i;
+	struct object *o;
+	status_t s = handle_get((handle_t)h, OBJ_TIMER, RIGHT_QUERY, &o);
+
+	REQUIRE(s == 0, s);
+	i.deadline = container_of(o, struct timer, object)->deadline;
+	i.period = container_of(o, struct timer, object)->period;
+	object_put(o);
+	return user_copy_out(info, &i, sizeof(i));
+}

@@ -1,0 +1,401 @@
+/*
+ * task.c -- tasks: a space, a table of capabilities and threads; the unit of kill and of exit notice.
+ *
+ * Locks:   task.lock (RANK_TASK) guards the list of threads, suspend_count, dying, vspace, descriptors.
+ * Life:    the last thread to end gives back space and tables (task_finish) and then queues the notice;
+ *          the object stays until the last capability to it is gone.
+ * Tested:  programs/selftest, tests/linux/fork, kill.
+ */
+#include "arch.h"
+#include "ipc.h"
+#include "mm.h"
+#include "sched.h"
+#include "syscalls.h"
+
+
+static struct list all_tasks = LIST_INIT(all_tasks);
+static struct spinlock tasks_lock = SPINLOCK(RANK_TASKS);
+
+static bool pool_within(const struct pool *p, const struct pool *ancestor)
+{
+	while (p && p != ancestor)
+		p = p->parent;
+	return p != NULL;
+}
+
+uint64_t tasks_in_pool(struct pool *p)
+{
+	uint64_t n = 0;
+
+	spin_lock(&tasks_lock);
+	list_for_each(l, &all_tasks)
+		n += pool_within(list_entry(l, struct task, all_link)->task_pool, p);
+	spin_unlock(&tasks_lock);
+	return n;
+}
+
+/* One at a time, with a reference: killing takes other locks. */
+void tasks_kill_pool(struct pool *p)
+{
+	for (;;) {
+		struct task *found = NULL;
+
+		spin_lock(&tasks_lock);
+		list_for_each(l, &all_tasks) {
+			struct task *k = list_entry(l, struct task, all_link);
+
+			if (k->dying || !pool_within(k->task_pool, p) || atomic_load(&k->object.refs) == 0)
+				continue;
+			object_get(&k->object);
+			found = k;
+			break;
+		}
+		spin_unlock(&tasks_lock);
+		if (!found)
+			return;
+		task_kill(found, 0);
+		object_put(&found->object);
+	}
+}
+
+static struct task *task_alloc(struct pool *pool)
+{
+	struct task *k = object_alloc(pool, OBJ_TASK, sizeof(*k), RANK_TASK);
+
+	if (!k)
+		return NULL;
+	list_init(&k->threads);
+	list_init(&k->endpoints);
+	list_init(&k->death.link);
+	spin_lock(&tasks_lock);
+	list_push_back(&all_tasks, &k->all_link);
+	spin_unlock(&tasks_lock);
+	k->thread_ceiling = 1;
+	k->ceiling_file_size = k->ceiling_cpu_ns = ~0ull;
+	k->task_pool = pool;
+	object_get(&pool->object);
+	return k;
+}
+
+/* A task of the given parts (each gets its own reference).  E_NOMEM */
+status_t task_new(struct pool *pool, struct vspace *vs, struct table *descriptors, struct endpoint *notify,
+		  uint64_t badge, struct task **out)
+{
+	struct task *k = task_alloc(pool);
+	status_t s;
+
+	REQUIRE(k, E_NOMEM);
+	s = table_new(pool, 1 << 16, &k->handles);
+	if (s) {
+		object_put(&k->object);
+		return s;
+	}
+	k->vspace = vs;
+	object_get(&vs->object);
+	if (descriptors) {
+		k->descriptors = descriptors;
+		object_get(&descriptors->object);
+	}
+	if (notify) {
+		k->notify = notify;
+		object_get(&notify->object);
+	}
+	k->badge = badge;
+	k->death.badge = k->fault.badge = k->memory.badge = badge;
+	*out = k;
+	return 0;
+}
+
+static void task_drop_parts(struct task *k)
+{
+	struct vspace *vs;
+	struct table *handles, *descriptors;
+
+	spin_lock(&k->object.lock);
+	vs = k->vspace;
+	handles = k->handles;
+	descriptors = k->descriptors;
+	k->vspace = NULL;
+	k->handles = k->descriptors = NULL;
+	spin_unlock(&k->object.lock);
+	if (descriptors)
+		object_put(&descriptors->object);
+	if (handles)
+		object_put(&handles->object);
+	if (vs)
+		object_put(&vs->object);
+}
+
+void task_release(struct object *o)
+{
+	struct task *k = container_of(o, struct task, object);
+
+	KASSERT(list_empty(&k->threads));
+	spin_lock(&tasks_lock);
+	list_remove(&k->all_link);
+	spin_unlock(&tasks_lock);
+	task_drop_parts(k);
+	if (k->notify)
+		object_put(&k->notify->object);
+	object_put(&k->task_pool->object);
+	object_free(o);
+}
+
+static void endpoints_disown(struct task *k)
+{
+	for (;;) {
+		struct endpoint *e = NULL;
+		struct list *l;
+
+		spin_lock(&k->object.lock);
+		l = list_pop(&k->endpoints);
+		if (l) {
+			e = list_entry(l, struct endpoint, owner_link);
+			e->owner_koid = 0;
+			object_get(&e->object);
+		}
+		spin_unlock(&k->object.lock);
+		if (!e)
+			return;
+		endpoint_owner_died(e);
+		object_put(&e->object);
+	}
+}
+
+/* By the last thread, on its own kernel stack: everything the task held goes, then the notice. */
+void task_finish(struct task *k)
+{
+	struct thread *t = current;
+	struct table *table = t->table;
+
+	vspace_switch(&kernel_vspace);
+	t->table = NULL;
+	object_put(&table->object);
+	endpoints_disown(k);
+	task_drop_parts(k);
+	spin_lock(&k->object.lock);
+	k->dead = true;
+	k->death.words[0] = k->code;
+	spin_unlock(&k->object.lock);
+	if (k->notify)
+		endpoint_notify(k->notify, &k->death, NOTICE_DEATH);
+}
+
+struct thread *task_thread(struct task *k, uint32_t number)
+{
+	struct thread *found = NULL;
+
+	spin_lock(&k->object.lock);
+	list_for_each(l, &k->threads) {
+		struct thread *t = list_entry(l, struct thread, task_link);
+
+		if (t->number == number) {
+			object_get(&t->object);
+			found = t;
+			break;
+		}
+	}
+	spin_unlock(&k->object.lock);
+	return found;
+}
+
+/* Call f for each thread; with the task's lock. */
+static void threads_each(struct task *k, void (*f)(struct thread *))
+{
+	list_for_each(l, &k->threads)
+		f(list_entry(l, struct thread, task_link));
+}
+
+void task_kill(struct task *k, uint64_t code)
+{
+	bool empty;
+
+	spin_lock(&k->object.lock);
+	if (!k->dying)
+		k->code = code;
+	k->dying = true;
+	empty = list_empty(&k->threads) && !k->dead;
+	if (empty)
+		k->dead = true;
+	threads_each(k, thread_kill);
+	spin_unlock(&k->object.lock);
+	if (!empty)
+		return;
+	task_drop_parts(k);
+	k->death.words[0] = code;
+	if (k->notify)
+		endpoint_notify(k->notify, &k->death, NOTICE_DEATH);
+}
+
+/* --- calls --------------------------------------------------------------------------------------------- */
+
+int64_t sys_task_create(uint64_t pool, uint64_t vspace, uint64_t table, uint64_t endpoint, uint64_t badge)
+{
+	struct object *t = NULL, *e = NULL;
+	struct vspace *vs = NULL;
+	struct task *k = NULL;
+	struct pool *p;
+	int64_t s = pool_get((handle_t)pool, &p);
+
+	REQUIRE(s == 0, s);
+	s = vspace_get((handle_t)vspace, RIGHT_MANAGE, &vs);
+	if (!s && (handle_t)table != H_NONE)
+		s = handle_get((handle_t)table, OBJ_TABLE, RIGHT_MANAGE, &t);
+	if (!s && (handle_t)endpoint != H_NONE)
+		s = handle_get((handle_t)endpoint, OBJ_ENDPOINT, RIGHT_RECEIVE, &e);
+	if (!s)
+		s = task_new(p, vs, t ? container_of(t, struct table, object) : NULL,
+			     e ? container_of(e, struct endpoint, object) : NULL, badge, &k);
+	if (!s)
+		s = handle_install(false, &k->object, RIGHTS_ALL, 0);
+	if (e)
+		object_put(e);
+	if (t)
+		object_put(t);
+	if (vs)
+		object_put(&vs->object);
+	object_put(&p->object);
+	return s;
+}
+
+int64_t sys_task_kill(uint64_t h, uint64_t code)
+{
+	struct task *k;
+	status_t s = task_get((handle_t)h, RIGHT_MANAGE, &k);
+
+	REQUIRE(s == 0, s);
+	task_kill(k, code);
+	object_put(&k->object);
+	return 0;
+}
+
+static void suspend_one(struct thread *t)
+{
+	atomic_or(&t->arch.work, (uint64_t)WORK_SUSPEND);
+	if (t->state == TS_RUNNING && t != current)
+		arch_ipi_reschedule(t->cpu);
+}
+
+static void resume_one(struct thread *t)
+{
+	atomic_and(&t->arch.work, ~(uint64_t)WORK_SUSPEND);
+	t->suspend_new = false;
+	if (t->state == TS_NEW)
+		thread_start(t);
+	else
+		thread_wake(t);
+}
+
+static int64_t task_suspend_change(uint64_t h, bool suspend)
+{
+	struct task *k;
+	status_t s = task_get((handle_t)h, RIGHT_MANAGE, &k);
+
+	REQUIRE(s == 0, s);
+	spin_lock(&k->object.lock);
+	k->suspend_count = suspend;
+	threads_each(k, suspend ? suspend_one : resume_one);
+	spin_unlock(&k->object.lock);
+	object_put(&k->object);
+	return 0;
+}
+
+int64_t sys_task_suspend(uint64_t h) { return task_suspend_change(h, true); }
+int64_t sys_task_resume(uint64_t h) { return task_suspend_change(h, false); }
+
+int64_t sys_task_ceiling(uint64_t h, uint64_t what, uint64_t value)
+{
+	struct task *k;
+	status_t s;
+
+	REQUIRE(h != H_SELF, E_PERM);
+	s = task_get((handle_t)h, RIGHT_MANAGE, &k);
+	REQUIRE(s == 0, s);
+	spin_lock(&k->object.lock);
+	if (what == CEILING_THREADS)
+		k->thread_ceiling = (uint32_t)MIN(value, 65536ull);
+	else if (what == CEILING_SLOTS && k->descriptors)
+		k->descriptors->ceiling = (uint32_t)MIN(value, 1ull << 20);
+	else if (what == CEILING_FILE_SIZE)
+		k->ceiling_file_size = value;
+	else if (what == CEILING_ADDRESS_SPACE && k->vspace)
+		k->vspace->limit_pages = value / PAGE_SIZE;
+	else
+		s = E_NOSYS;
+	spin_unlock(&k->object.lock);
+	object_put(&k->object);
+	return s;
+}
+
+int64_t sys_task_query(uint64_t h, uint64_t info)
+{
+	struct task_info i = { 0 };
+	struct task *k;
+	status_t s = task_get((handle_t)h, RIGHT_QUERY, &k);
+
+	REQUIRE(s == 0, s);
+	spin_lock(&k->object.lock);
+	i.badge = k->badge;
+	i.nthreads = k->nthreads;
+	i.user_ns = k->user_ns;
+	i.kernel_ns = k->kernel_ns;
+	list_for_each(l, &k->threads) {
+		struct thread *t = list_entry(l, struct thread, task_link);
+
+		i.user_ns += t->user_ns + (t == current ? time_ns() - t->last_ns : 0);
+	}
+	i.minor_faults = k->faults_minor;
+	i.major_faults = k->faults_major;
+	i.ctx_voluntary = k->switches_voluntary;
+	i.ctx_involuntary = k->switches_involuntary;
+	i.suspended = k->suspend_count;
+	i.dying = k->dying;
+	if (k->vspace) {
+		i.resident_pages = k->vspace->resident_pages;
+		i.mapped_pages = k->vspace->mapped_pages;
+	}
+	spin_unlock(&k->object.lock);
+	object_put(&k->object);
+	return user_copy_out(info, &i, sizeof(i));
+}
+
+/* In pieces of a page: peek into a buffer, then out with no lock held (and the reverse). */
+static int64_t task_copy(uint64_t h, uint64_t addr, uint64_t buf, uint64_t len, bool write)
+{
+	struct vspace *vs;
+	uint64_t done = 0;
+	uint8_t piece[512];
+	int64_t s = vspace_get((handle_t)h, write ? RIGHT_WRITE : RIGHT_READ, &vs);
+
+	REQUIRE(s == 0, s);
+	while (done < len) {
+		uint64_t n = MIN(len - done, sizeof(piece));
+
+		if (write && user_copy_in(piece, buf + done, n)) {
+			s = E_FAULT;
+			break;
+		}
+		s = write ? vspace_poke(vs, addr + done, piece, n) : vspace_peek(vs, addr + done, piece, n);
+		if (s <= 0)
+			break;
+		if (!write && user_copy_out(buf + done, piece, (size_t)s)) {
+			s = E_FAULT;
+			break;
+		}
+		done += (uint64_t)s;
+		if ((uint64_t)s < n || ((done & 0xffff) == 0 && !preempt_point()))
+			break;
+	}
+	object_put(&vs->object);
+	return done ? (int64_t)done : s;
+}
+
+int64_t sys_task_read(uint64_t h, uint64_t addr, uint64_t buf, uint64_t len)
+{
+	return task_copy(h, addr, buf, len, false);
+}
+
+int64_t sys_task_write(uint64_t h, uint64_t addr, uint64_t buf, uint64_t len)
+{
+	return task_copy(h, addr, buf, len, true);
+}

@@ -1,0 +1,75 @@
+/*
+ * wait.c -- wait queues and observers: how an object makes threads wait and tells them.
+ *
+ * Locks:   the queue's owner's; thread_wait drops and retakes it.
+ * Tested:  kernel/test/pipe_test.c, tests/linux.
+ */
+#include "thread.h"
+
+void waiter_add(struct waitqueue *q, struct waiter *w)
+{
+	w->thread = current;
+	w->status = 0;
+	w->woken = false;
+	list_push_back(&q->waiters, &w->link);
+}
+
+void waiter_wake(struct waiter *w, status_t status)
+{
+	struct thread *t = w->thread;
+
+	list_remove(&w->link);
+	w->status = status;
+	object_get(&t->object);		/* it may return and die as soon as it sees woken */
+	atomic_store(&w->woken, true);
+	thread_wake(t);
+	object_put(&t->object);
+}
+
+bool waitqueue_wake_one(struct waitqueue *q, status_t status)
+{
+	if (list_empty(&q->waiters))
+		return false;
+	waiter_wake(list_entry(q->waiters.next, struct waiter, link), status);
+	return true;
+}
+
+void waitqueue_wake_all(struct waitqueue *q, status_t status)
+{
+	while (waitqueue_wake_one(q, status))
+		;
+}
+
+status_t thread_wait(struct waiter *w, struct spinlock *lock, uint64_t deadline_ns)
+{
+	status_t s = 0;
+
+	for (;;) {
+		thread_sleep_prepare();
+		if (w->woken) {
+			thread_sleep_cancel();
+			return w->status;
+		}
+		spin_unlock(lock);
+		s = deadline_ns ? thread_sleep(deadline_ns, true) : E_TIMEDOUT;
+		if (!deadline_ns)
+			thread_sleep_cancel();
+		spin_lock(lock);
+		if (w->woken)
+			return w->status;
+		if (s) {
+			list_remove(&w->link);
+			return s;
+		}
+	}
+}
+
+void observers_notify(struct observers *o, uint32_t bits)
+{
+	list_for_each_safe(l, &o->list) {
+		struct observer *ob = list_entry(l, struct observer, link);
+
+		if (bits & (ob->events | POLL_ERR | POLL_HUP))
+			ob->notify(ob, bits);
+	}
+}
