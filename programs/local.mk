@@ -29,3 +29,6 @@ programs_selftest_selftest_LDADD = $(NATIVE_LIB)
 programs_selftest_selftest_DEPENDENCIES = $(NATIVE_DEPS)
 
 EXTRA_DIST += programs/README.md
+
+TESTS += programs/test/selftest.py programs/test/ipcbench.py
+EXTRA_DIST += programs/test/boot.py programs/test/selftest.py programs/test/ipcbench.py
