@@ -1,0 +1,30 @@
+# Conformance tests: static musl programs that state what Linux does, true of Linux and of Tessera.
+
+linux_areas = dir efault exec fd files job memory mount pipe poll process procfs signal system \
+	thread time tty
+linux_programs = $(linux_areas:%=tests/linux/%)
+linux_fuzzers = tests/linux/fuzz/calls tests/linux/fuzz/code tests/linux/fuzz/elf
+
+TESTS += tests/linux/conformance.py
+FAULT_TESTS += tests/linux/fuzz/run.py
+TEST_FILES += $(linux_programs) $(linux_fuzzers)
+CLEANFILES += $(linux_programs) $(linux_fuzzers)
+EXTRA_DIST += \
+	$(linux_areas:%=tests/linux/%.c) \
+	$(linux_fuzzers:%=%.c) \
+	tests/linux/README.md \
+	tests/linux/conformance.py \
+	tests/linux/fuzz/fuzz.h \
+	tests/linux/fuzz/run.py \
+	tests/linux/tap.h
+
+# Bad pointers and ignored results are what is being tested here.
+linux_test_compile = $(MUSL_CC) -std=gnu11 -static -O1 -g -Wall -Wextra -Wno-unused-result \
+	-Wno-unused-function -Wno-nonnull -Wno-stringop-overread -Wno-stringop-overflow
+
+$(linux_programs): tests/linux/%: tests/linux/%.c tests/linux/tap.h
+	$(AM_V_CC)$(MKDIR_P) tests/linux && $(linux_test_compile) -o $@ $(srcdir)/tests/linux/$*.c
+
+$(linux_fuzzers): tests/linux/fuzz/%: tests/linux/fuzz/%.c tests/linux/fuzz/fuzz.h
+	$(AM_V_CC)$(MKDIR_P) tests/linux/fuzz && \
+		$(linux_test_compile) -o $@ $(srcdir)/tests/linux/fuzz/$*.c
