@@ -1,8 +1,9 @@
 /*
  * load.c -- an ELF program from the boot archive into a fresh address space.
  *
- * A segment becomes one vmo: whole pages are shared with the archive (copied by the kernel when somebody
- * writes), the last part is copied, the rest is zero.  So a server's code costs no memory of its own.
+ * What a segment has in the file becomes one vmo, mapped privately: whole pages are shared with the archive and
+ * copied when written, the last part is copied at once.  The rest of the segment is anonymous memory.  So a
+ * server's code costs no memory of its own, and a copy of its space (vspace_clone) is a true copy.
  *
  * Owns:    the parse results, which are too large for init's stack: one load at a time.
  * Fails:   what the calls answer; E_NOENT without the file, E_INVAL for a file that is no sound program.
@@ -54,7 +55,7 @@ static uint64_t file_bytes(const struct elf_mapping *m, uint64_t file_size)
 
 static uint64_t map_flags(uint32_t prot)
 {
-	uint64_t flags = MAP_SHARED_ABI | MAP_FIXED_EMPTY;
+	uint64_t flags = MAP_FIXED_EMPTY;
 
 	if (prot & ELF_READ)
 		flags |= MAP_READ | MAP_MAX_READ;
@@ -65,21 +66,29 @@ static uint64_t map_flags(uint32_t prot)
 	return flags;
 }
 
-static status_t segment_load(const struct elf_mapping *m, uint64_t file, uint64_t file_size, handle_t pool,
-			     handle_t vspace)
+static status_t file_part_load(const struct elf_mapping *m, uint64_t file, uint64_t file_size, handle_t pool,
+			       handle_t vspace)
 {
-	uint64_t start = m->file_len ? m->vaddr : m->anon_vaddr, len = m->file_len + m->anon_len;
-	int64_t vmo, result;
+	int64_t vmo = tess_vmo_create(pool, m->file_len), result;
 
-	if (m->file_len && m->anon_len && m->anon_vaddr != m->vaddr + m->file_len)
-		return E_INVAL;
-	vmo = tess_vmo_create(pool, len);
 	if (vmo < 0)
 		return vmo;
 	result = segment_fill((handle_t)vmo, file, m->file_offset, file_bytes(m, file_size));
 	if (result >= 0)
-		result = tess_vspace_map(vspace, start, len, map_flags(m->prot | m->anon_prot), (handle_t)vmo, 0);
+		result = tess_vspace_map(vspace, m->vaddr, m->file_len, map_flags(m->prot), (handle_t)vmo, 0);
 	tess_handle_close((handle_t)vmo);	/* the mapping keeps it */
+	return result < 0 ? result : 0;
+}
+
+static status_t segment_load(const struct elf_mapping *m, uint64_t file, uint64_t file_size, handle_t pool,
+			     handle_t vspace)
+{
+	int64_t result = 0;
+
+	if (m->file_len)
+		result = file_part_load(m, file, file_size, pool, vspace);
+	if (result >= 0 && m->anon_len)
+		result = tess_vspace_map(vspace, m->anon_vaddr, m->anon_len, map_flags(m->anon_prot), H_NONE, 0);
 	return result < 0 ? result : 0;
 }
 
