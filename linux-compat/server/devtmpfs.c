@@ -154,7 +154,6 @@ static void nodes_fill(void)
 
 	for (uint32_t n = 0; n < sizeof(memory) / sizeof(memory[0]); n++)
 		devtmpfs_make(memory[n].name, S_IFCHR | 0666, MAKEDEV(1, memory[n].minor), 0, 0);
-	devtmpfs_make("kmsg", S_IFCHR | 0644, MAKEDEV(1, 11), 0, 0);
 	node_make(the_devtmpfs->root, "pts", 3, S_IFDIR | 0755, 0);
 	node_make(the_devtmpfs->root, "shm", 3, S_IFDIR | S_ISVTX | 0777, 0);
 	link_make("fd", "/proc/self/fd");

@@ -203,14 +203,26 @@ uint8_t mode_dirent_type(uint32_t mode)
 	return (uint8_t)((mode & S_IFMT) >> 12);
 }
 
+static bool alias_visit(struct dentry *d, void *arg)
+{
+	struct inode *i = arg;
+
+	if (d->inode == i)
+		i->alias = d;
+	return d->inode == i;
+}
+
 /* A place to see an inode at: where it has a name, else (unlinked) a name-less entry of its own. */
 int inode_any_path(struct inode *i, struct path *to)
 {
 	struct mount *m = mount_of_super(i->super);
-	struct dentry *d = i->alias;
+	struct dentry *d;
 
 	if (!m)
 		return -ENOENT;
+	if (!i->alias && i->nlink)
+		dentry_each(alias_visit, i);	/* one of several names went, and it was the one known */
+	d = i->alias;
 	if (d) {
 		dentry_get(d);
 	} else {
@@ -241,6 +253,8 @@ static bool koid_visit(struct dentry *d, void *arg)
 	if (i->koid != search->koid)
 		return false;
 	search->found = i;
+	if (!i->alias)
+		i->alias = d;
 	return true;
 }
 

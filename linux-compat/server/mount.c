@@ -47,14 +47,22 @@ struct super *super_new(const struct fs_type *type)
 	return s;
 }
 
-/* Every name below d, depth first, then the references that kept the tree. */
-static void tree_drop(struct dentry *d)
+/* Every name below the root, deepest first, without recursion: a user chooses the depth. */
+static void tree_drop(struct dentry *root)
 {
-	while (d->child_first) {
-		struct dentry *child = d->child_first;
+	struct dentry *d = root;
 
-		tree_drop(child);
-		dentry_remove(child);
+	for (;;) {
+		struct dentry *parent = d->parent;
+
+		if (d->child_first) {
+			d = d->child_first;
+			continue;
+		}
+		if (d == root)
+			return;
+		dentry_remove(d);
+		d = parent;
 	}
 }
 
@@ -271,22 +279,29 @@ static int mount_bind_one(const struct path *from, const struct path *at, struct
 }
 
 /*
- * MS_REC: what is mounted below the source is bound at the same places below the copy.  Each new mount
- * is appended to the list behind `last`, so the loop sees the originals only.
+ * MS_REC: what is mounted below the source is bound at the same places below the copy.  New mounts are
+ * appended behind `last`, so a pass sees the originals only; passes are repeated until one adds nothing,
+ * because a moved mount stands behind what is mounted on it.
  */
-static int mount_bind_below(const struct mount *from, const struct dentry *below, struct mount *copy,
-	const struct mount *last)
+static int mount_bind_below(const struct path *from, struct mount *copy, const struct mount *last)
 {
-	for (struct mount *m = mounts; m; m = m == last ? NULL : m->next) {
-		struct path source = { m, m->root }, at = { copy, m->place };
-		struct mount *made;
-		int error;
+	bool added = true;
+	int error = 0;
 
-		if (m->parent != from || m == from || m == copy || !dentry_below(m->place, below))
-			continue;
-		error = mount_bind_one(&source, &at, &made);
-		if (error == 0)
-			error = mount_bind_below(m, m->root, made, last);
+	for (struct mount *m = mounts; m; m = m->next)
+		m->copy = NULL;
+	from->mount->copy = copy;
+	while (added) {
+		added = false;
+		for (struct mount *m = mounts; m && !error; m = m == last ? NULL : m->next) {
+			struct path source = { m, m->root }, at = { m->parent->copy, m->place };
+
+			if (m->copy || m->parent == m || !at.mount || m == copy ||
+			    (m->parent == from->mount && !dentry_below(m->place, from->dentry)))
+				continue;
+			error = mount_bind_one(&source, &at, &m->copy);
+			added = true;
+		}
 		if (error < 0)
 			return error;
 	}
@@ -306,7 +321,7 @@ static int mount_bind(const struct path *from, const struct path *at, bool recur
 		last = last->next;
 	error = mount_bind_one(from, at, &m);
 	if (error == 0 && recursive)
-		error = mount_bind_below(from->mount, from->dentry, m, last);
+		error = mount_bind_below(from, m, last);
 	return error;
 }
 
@@ -413,17 +428,31 @@ int mount_at(const char *type, const char *name)
 
 /* --- umount2(2), pivot_root(2) ---------------------------------------------------------------------------- */
 
-static void detach_tree(struct mount *top)
+/* A mount at or below top that nothing is mounted on. */
+static struct mount *mount_leaf(struct mount *top)
 {
+	struct mount *leaf = top;
+
 	for (struct mount *m = mounts; m;) {
-		if (m->parent == top && m != top) {
-			detach_tree(m);
+		if (m->parent == leaf && m != leaf) {
+			leaf = m;
 			m = mounts;
 		} else {
 			m = m->next;
 		}
 	}
-	mount_detach(top);
+	return leaf;
+}
+
+static void detach_tree(struct mount *top)
+{
+	for (;;) {
+		struct mount *leaf = mount_leaf(top);
+
+		mount_detach(leaf);
+		if (leaf == top)
+			return;
+	}
 }
 
 static int umount_found(struct path *at, uint32_t flags)

@@ -54,6 +54,8 @@ int name_create(struct walk *w, uint32_t mode, uint32_t rdev, const char *target
 		return error;
 	if (dir->ops || dir->super->no_make)
 		return dir->super->no_make ? dir->super->no_make : -EPERM;
+	if (dir->super->limit_inodes && dir->super->ninodes >= dir->super->limit_inodes)
+		return -ENOSPC;
 	i = inode_in(dir, mode, w->cred);
 	if (!i)
 		return -ENOMEM;

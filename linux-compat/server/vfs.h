@@ -105,7 +105,7 @@ struct super {
 	const struct fs_type *type;
 	struct dentry *root;
 	handle_t pool;			/* pays for contents; 0: server_pool */
-	uint64_t limit_bytes;
+	uint64_t limit_bytes, limit_inodes;	/* 0: none */
 	uint64_t next_ino, ninodes;
 	uint32_t dev, refs;
 	uint32_t blksize;
@@ -118,6 +118,7 @@ struct mount {
 	struct mount *parent;		/* itself for the root; NULL once detached */
 	struct dentry *root, *place;	/* place: the dentry in parent that it covers */
 	struct super *super;
+	struct mount *copy;		/* during a recursive bind */
 	uint32_t id, refs, flags;	/* MS_RDONLY NOSUID NODEV NOEXEC NOATIME RELATIME */
 	char source[64];
 };

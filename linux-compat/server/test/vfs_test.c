@@ -447,6 +447,21 @@ static void test_mounts(void)
 	IS(MOUNT(root, LX_UMOUNT, 0, "/bound"), 0, "an unused one goes");
 	IS(MOUNT(root, LX_UMOUNT, 0, "/bound"), -EINVAL, "once");
 	IS(MOUNT(root, LX_UMOUNT, 0, "/mnt"), 0, "umount tmpfs with files in it");
+	path1(root, LX_MKDIR, 0755, 0, 0, "/tmp/deep");
+	MOUNT(root, LX_MOUNT, 0, "d\0/tmp/deep\0tmpfs\0");
+	path1(root, LX_CHDIR, 0, 0, 0, "/tmp/deep");
+	for (int n = 0; n < 50000; n++) {
+		path1(root, LX_MKDIR, 0755, 0, 0, "d");
+		path1(root, LX_CHDIR, 0, 0, 0, "d");
+	}
+	path1(root, LX_CHDIR, 0, 0, 0, "/");
+	path1(root, LX_MKDIR, 0755, 0, 0, "/rbind");
+	IS(MOUNT(root, LX_MOUNT, MS_BIND | MS_REC, "/tmp\0/rbind\0\0"), 0, "a recursive bind");
+	IS(path1(root, LX_STAT, 0, 0, 0, "/rbind/deep/d/d"), 0, "takes what is mounted below along");
+	IS(MOUNT(root, LX_UMOUNT, 0, "/rbind"), -EBUSY, "a mount with mounts in it is busy");
+	IS(MOUNT(root, LX_UMOUNT, MNT_DETACH, "/rbind"), 0, "but can be detached");
+	IS(path1(root, LX_STAT, 0, 0, 0, "/rbind/deep"), -ENOENT, "and is gone");
+	IS(MOUNT(root, LX_UMOUNT, 0, "/tmp/deep"), 0, "a deep tree is dropped");
 	IS(path1(root, LX_STATFS, 0, 0, 0, "/tmp"), 0, "statfs");
 	IS(((struct linux_statfs *)answer.data)->bsize, 4096, "has pages");
 }
