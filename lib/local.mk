@@ -32,6 +32,10 @@ NATIVE_LIB = lib/rt/librt.a
 NATIVE_DEPS = lib/rt/librt.a $(NATIVE_LDSCRIPT)
 FREESTANDING += lib/rt/librt.a
 
+# What goes into the boot archive: without symbols, which stay in the file beside it for gdb.
+%.stripped: %
+	$(AM_V_GEN)$(OBJCOPY) --strip-all $< $@
+
 # What a unit test on this machine is built with.
 HOST_TEST_CFLAGS = -std=gnu11 -g -O1 -Wall -Wextra -fsanitize=address,undefined -fno-sanitize-recover=undefined
 HOST_TEST_LINK = -fsanitize=address,undefined

@@ -2,7 +2,9 @@
 
 noinst_PROGRAMS += programs/ipcbench/ipcbench programs/selftest/selftest
 FREESTANDING += programs/ipcbench/ipcbench programs/selftest/selftest
-SYSTEM_FILES += boot/ipcbench=programs/ipcbench/ipcbench boot/selftest=programs/selftest/selftest
+SYSTEM_FILES += boot/ipcbench=programs/ipcbench/ipcbench.stripped \
+	boot/selftest=programs/selftest/selftest.stripped
+CLEANFILES += programs/ipcbench/ipcbench.stripped programs/selftest/selftest.stripped
 
 programs_ipcbench_ipcbench_SOURCES = \
 	programs/common/child.c \

@@ -2,7 +2,8 @@
 
 noinst_PROGRAMS += servers/init/init servers/consoled/consoled
 FREESTANDING += servers/init/init servers/consoled/consoled
-SYSTEM_FILES += boot/init=servers/init/init boot/consoled=servers/consoled/consoled
+SYSTEM_FILES += boot/init=servers/init/init.stripped boot/consoled=servers/consoled/consoled.stripped
+CLEANFILES += servers/init/init.stripped servers/consoled/consoled.stripped
 
 servers_init_init_SOURCES = \
 	elf/elf_error.c \
