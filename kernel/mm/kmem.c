@@ -221,6 +221,8 @@ void *kmem_alloc(struct pool *pool, size_t size)
 
 void kmem_free(struct pool *pool, void *p, size_t size)
 {
+	if (!p)
+		return;
 	if (pool)
 		pool_uncharge(pool, size);
 	if (size > BIG) {

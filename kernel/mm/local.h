@@ -49,6 +49,7 @@ void mapping_join(struct vspace *vs, struct mapping *m);	/* with alike neighbour
 void mapping_resize(struct mapping *m, uint64_t start, uint64_t end);	/* trim or extend, offset follows */
 
 int64_t vspace_map_like(struct vspace *vs, uint64_t addr, uint64_t len, uint64_t flags, struct mapping *like);
+bool vspace_extend(struct vspace *vs, uint64_t addr, uint64_t old_end, uint64_t new_end);
 status_t vspace_set_flags(struct vspace *vs, uint64_t addr, uint64_t end, uint64_t mask, uint64_t value);
 
 /* What a private page's entry may be, before it is known to be anybody's alone. */

@@ -475,6 +475,31 @@ int64_t vspace_map_like(struct vspace *vs, uint64_t addr, uint64_t len, uint64_t
 	return s;
 }
 
+/*
+ * Let the mapping of addr, which ends at old_end, reach to new_end, if that is free.  What it shows there
+ * comes by faults only, so nobody who walks the vmo's mappings can miss anything.
+ */
+bool vspace_extend(struct vspace *vs, uint64_t addr, uint64_t old_end, uint64_t new_end)
+{
+	uint64_t more = (new_end - old_end) >> 12;
+	struct mapping *m;
+	bool ok;
+
+	if (new_end > USER_TOP)
+		return false;
+	spin_lock(&vs->object.lock);
+	m = mapping_at(vs, addr);
+	ok = m && m->kind != MAPPING_UTCB && m->end == old_end && range_free(vs, old_end, new_end - old_end) &&
+	     more <= vs->limit_pages && vs->mapped_pages <= vs->limit_pages - more;
+	if (ok) {
+		mapping_resize(m, mapping_start(m), new_end);
+		vs->mapped_pages += more;
+		mapping_join_next(vs, m);
+	}
+	spin_unlock(&vs->object.lock);
+	return ok;
+}
+
 #define MAX_ALL (MAP_MAX_READ | MAP_MAX_WRITE | MAP_MAX_EXEC)
 
 status_t vspace_map_vmo(struct vspace *vs, uint64_t addr, uint64_t len, uint64_t flags, struct vmo *v,
