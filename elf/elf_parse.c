@@ -9,7 +9,8 @@
  *          in the image; elf_check_strict refuses it for our own loaders.
  * Tested:  elf/test/elf_parse_test.c, elf/test/elf_program_test.c, elf/test/elf_fuzz.c
  *
- * Sums cannot overflow: every offset, address and size is below SANE_LIMIT, 2^62, when added.
+ * Sums cannot overflow: addresses and sizes are below SANE_LIMIT, file offsets below OFFSET_LIMIT,
+ * when added.
  */
 #include "elf_arch.h"
 #include "elf_format.h"
@@ -17,6 +18,7 @@
 #include "elf_page.h"
 
 #define SANE_LIMIT	((uint64_t)1 << 62)
+#define OFFSET_LIMIT	((uint64_t)1 << 63)
 
 static bool is_power_of_two(uint64_t value)
 {
@@ -85,7 +87,7 @@ static int load_add(struct elf_image *image, const struct format_phdr *phdr)
 
 	if (phdr->filesz > phdr->memsz)
 		return ELF_E_LOAD_SIZE;
-	if (phdr->vaddr >= SANE_LIMIT || phdr->memsz >= SANE_LIMIT || phdr->offset >= SANE_LIMIT)
+	if (phdr->vaddr >= SANE_LIMIT || phdr->memsz >= SANE_LIMIT || phdr->offset >= OFFSET_LIMIT)
 		return ELF_E_LOAD_WRAP;
 	if (phdr->filesz && ((phdr->offset ^ phdr->vaddr) & PAGE_MASK))
 		return ELF_E_LOAD_CONGRUENCE;
