@@ -27,6 +27,9 @@ static inline struct content *content_of(struct object *holder)
 int64_t content_store(struct content *c, uint64_t offset, uint64_t user, uint64_t len);	/* a server's */
 int64_t content_set_size(struct content *c, uint64_t size);
 
+extern struct list all_vspaces;			/* by all_link */
+extern struct spinlock all_vspaces_lock;
+
 /* --- vspace.c: vspace.lock is held ------------------------------------------------------------------- */
 static inline struct mapping *mapping_of(struct tree_node *n)
 {
