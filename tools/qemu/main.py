@@ -165,8 +165,12 @@ class Log:
         if not lines:
             say("its console log is empty")
             return
-        say(f"the end of its console log ({len(lines)} lines):")
-        for line in lines[-TAIL_LINES:]:
+        panics = [number for number, line in enumerate(lines) if re.search("panic", line, re.I)]
+        first = min([len(lines) - TAIL_LINES] + [number - 2 for number in panics[:1]])
+        if panics:
+            say("its kernel panicked")
+        say(f"the end of its console log (of {len(lines)} lines):")
+        for line in lines[max(0, first):]:
             print(f"  | {line}", file=sys.stderr)
 
 

@@ -1,0 +1,150 @@
+# run.bats -- `./tessera run`: streams, end of file, exit status, and guests that fail.
+
+load ../lib/guest
+
+setup() {
+	out=$BATS_TEST_TMPDIR/out
+	err=$BATS_TEST_TMPDIR/err
+}
+
+@test "stdout, stderr and the exit status arrive apart and exact" {
+	status=0
+	guest -- sh -c 'echo out; echo err >&2; printf "no newline"; exit 3' > "$out" 2> "$err" || status=$?
+	equals "$status" 3
+	equals "$(cat "$out"; echo x)" "$(printf 'out\nno newline'; echo x)"
+	equals "$(cat "$err")" err
+}
+
+@test "a command that says nothing leaves nothing on either stream" {
+	guest -- true > "$out" 2> "$err"
+	[ ! -s "$out" ]
+	[ ! -s "$err" ]
+}
+
+@test "the command sees pipes, no terminal, and is not process 1" {
+	run guest -- sh -c 'for n in 0 1 2; do [ -t $n ] && exit 1; [ -p /proc/self/fd/$n ] || exit 2; done
+		[ $$ -gt 1 ]'
+	equals "$status" 0
+}
+
+@test "a command killed by signal n ends run with 128+n" {
+	run guest -- sh -c 'kill -KILL $$'
+	equals "$status" 137
+}
+
+@test "a command that does not exist is 127 and says so on stderr" {
+	status=0
+	guest -- no-such-command > "$out" 2> "$err" || status=$?
+	equals "$status" 127
+	[ ! -s "$out" ]
+	grep -q 'no-such-command: not found' "$err"
+}
+
+@test "a command that cannot be run is 126" {
+	status=0
+	guest -- /etc/passwd > "$out" 2> "$err" || status=$?
+	equals "$status" 126
+	grep -q /etc/passwd "$err"
+}
+
+@test "arguments arrive as they are: empty, spaces, newlines, bytes, quotes" {
+	guest -- printf '[%s]' '' 'a b' $'c\nd' $'\x01\xff' "'\"\\\$x" > "$out"
+	printf '[%s]' '' 'a b' $'c\nd' $'\x01\xff' "'\"\\\$x" | cmp - "$out"
+}
+
+@test "every byte goes in and comes out unchanged" {
+	head -c 200000 /dev/urandom > "$BATS_TEST_TMPDIR/in"
+	printf '\000\r\n\021\023\003\004\177\377\r' >> "$BATS_TEST_TMPDIR/in"
+	guest -- cat < "$BATS_TEST_TMPDIR/in" > "$out"
+	cmp "$BATS_TEST_TMPDIR/in" "$out"
+}
+
+@test "the end of stdin is the end of the command's stdin" {
+	equals "$(printf 'one\ntwo' | guest -- wc -c)" 7
+	equals "$(guest -- wc -c < /dev/null)" 0
+}
+
+@test "a reader of our output that leaves early ends the command, as in a pipeline" {
+	guest -- yes 2> "$err" | head -n 2 > "$out"
+	equals "$(cat "$out")" "$(printf 'y\ny')"
+}
+
+@test "a command that leaves stdin unread does no harm to whoever writes it" {
+	equals "$(yes | guest -- head -n 1)" y
+	equals "$(yes | guest -- echo done)" done
+}
+
+@test "closing stdout early is seen on the host while the command goes on" {
+	"$TESSERA" run --on "$(systems)" -- sh -c 'echo first; exec >&-; sleep 3; echo late >&2' 2> "$err" |
+		{ cat; [ ! -s "$err" ] && echo early; } > "$out"
+	equals "$(cat "$out")" "$(printf 'first\nearly')"
+	equals "$(cat "$err")" late
+}
+
+@test "a child left running in the background does not hold up the end" {
+	run guest -- sh -c 'sleep 1000 & echo started; exit 4'
+	equals "$status" 4
+	equals "$output" started
+}
+
+@test "--add puts a file and a folder into the root, with their modes" {
+	mkdir -p "$BATS_TEST_TMPDIR/folder/deep"
+	head -c 5000 /dev/urandom > "$BATS_TEST_TMPDIR/folder/deep/data"
+	ln -s deep/data "$BATS_TEST_TMPDIR/folder/link"
+	printf '#!/bin/sh\necho "script $1"\n' > "$BATS_TEST_TMPDIR/script"
+	chmod 755 "$BATS_TEST_TMPDIR/script"
+	guest --add "$BATS_TEST_TMPDIR/folder:/srv/new/place" --add "$BATS_TEST_TMPDIR/script" \
+		-- sh -c '/script works >&2; cat /srv/new/place/link' > "$out" 2> "$err"
+	cmp "$BATS_TEST_TMPDIR/folder/deep/data" "$out"
+	equals "$(cat "$err")" "script works"
+}
+
+@test "--add of something that is not there is one clear line and no boot" {
+	run guest --add /no/such/file -- true
+	equals "$status" 125
+	equals "$output" "tessera: --add /no/such/file: no such file or folder"
+}
+
+@test "--root replaces the root" {
+	mkdir -p "$BATS_TEST_TMPDIR/root/bin" "$BATS_TEST_TMPDIR/root/tmp"
+	cp "$TESSERA_BUILD/distro/busybox/busybox" "$BATS_TEST_TMPDIR/root/bin/busybox"
+	run guest --root "$BATS_TEST_TMPDIR/root" -- /bin/busybox ls /
+	equals "$status" 0
+	[[ $output == *bin* && $output != *sbin* ]]
+}
+
+@test "a guest that is reset or powers off before its command ends is a failure with the log" {
+	run guest -- poweroff -f
+	equals "$status" 125
+	[[ $output == *"before its command did"* ]]
+}
+
+@test "a command that does not end in time is a failure" {
+	GUEST_SECONDS=8 run guest -- sleep 1000
+	equals "$status" 125
+	[[ $output == *"did not end within 8 seconds"* ]]
+}
+
+@test "a guest that panics is a failure with the end of its log" {
+	[ "$(systems)" = linux ] || skip "Linux's way to ask for a panic"
+	run guest -- sh -c 'echo c > /proc/sysrq-trigger'
+	equals "$status" 125
+	[[ $output == *panic* ]]
+}
+
+@test "kill -9 of process 1 does nothing" {
+	run guest -- sh -c 'kill -9 1; kill -BUS 1; echo still; exit 5'
+	equals "$status" 5
+	equals "$output" still
+}
+
+@test "wrong options are refused before anything boots" {
+	run "$TESSERA" run --smp 0 -- true
+	[ "$status" -ne 0 ]
+	run "$TESSERA" run
+	[ "$status" -ne 0 ]
+	[[ $output == *"which command"* ]]
+	run "$TESSERA" run --disk x -- true
+	[ "$status" -ne 0 ]
+	[[ $output == *"not yet"* ]]
+}

@@ -1,0 +1,18 @@
+# tests: what judges the system from outside. Needs boot.img and, for half of it, linux/vmlinuz.
+#
+# make check         host unit tests, lint, boot tests: the fast rings and a sample of the slow ones
+# make check-linux   the conformance tests of tests/linux on Linux and on Tessera
+# make check-faults  faults, fuzzers and races
+
+boot_tests = \
+	tests/boot/run.bats
+TESTS += $(boot_tests)
+EXTRA_DIST += $(boot_tests) tests/README.md tests/lib/guest.bash tests/lib/summary
+
+check_DATA = $(TEST_FILES)
+
+check-linux: all $(TEST_FILES)
+	$(MAKE) check TESTS='$(LINUX_TESTS)' TEST_SUITE_LOG=test-suite-linux.log
+check-faults: all $(TEST_FILES)
+	$(MAKE) check TESTS='$(FAULT_TESTS)' TEST_SUITE_LOG=test-suite-faults.log
+.PHONY: check-linux check-faults
