@@ -1,0 +1,778 @@
+/*
+ * exec.c -- programs: the translator image every one gets, exec, and the first process.
+ *
+ * exec makes a new Task with a space of its own and starts the translator in it.  Until that reports
+ * ready, the old program keeps the pid and waits in its call; an errno goes back to it.  On ready the
+ * old Task is killed, and only when the kernel says that it is gone do descriptors, pid and credentials
+ * belong to the new program.
+ *
+ * The descriptor table is copied, without what closes on exec, when the call is made.  The other threads
+ * of the old program are suspended from then on, so that none opens or closes one that the copy misses
+ * (Linux ends them first; a failed exec resumes them here).
+ *
+ * Owns:    the vmo of the translator, the vdso, the clock page; struct exec_state of a process.
+ * Fails:   ENOMEM, EAGAIN, what vfs_open_exec says, what the new translator reports; a translator that
+ *          dies before it reports is ENOEXEC.
+ * Tested:  tests/linux/exec.c
+ */
+#include "process.h"
+#include "../translator/image.h"
+
+#define HOME_BYTES	(2 * TRANSLATOR_STATE_SIZE)	/* block, then state: one page-table page */
+#define STACK_GAP_MIN	(128ull << 20)
+#define STACK_GAP_MAX	(64ull << 40)
+#define SLOTS_MAX	4096u
+#define GIVE_DESCRIPTOR	2u	/* task_give: into the table of descriptors */
+
+struct exec_state {
+	struct parked parked;		/* the old program's LX_EXEC; no token at the start of pid 1 */
+	struct parked ready;		/* the new one's LX_EXEC_READY */
+	bool have_parked, have_ready, suspended;
+	struct process *process;
+	struct image *old;		/* being killed */
+	struct thread *caller;
+	struct exec_file info;
+	char comm[16];
+	handle_t args;
+	uint64_t mask;
+	uint64_t entry, stack, brk;
+};
+
+static handle_t translator_vmo, vdso_vmo = H_NONE, clock_vmo;
+static uint64_t translator_len;
+static struct translator_header header;
+
+/* --- the translator ---------------------------------------------------------------------------------- */
+
+static uint32_t hex8(const char *s)
+{
+	uint32_t value = 0;
+
+	for (int i = 0; i < 8; i++) {
+		char c = s[i];
+
+		value = value << 4 | (uint32_t)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
+	}
+	return value;
+}
+
+/* A member of the boot archive (newc cpios, each on a page, NULs between): false when it is not there. */
+static bool archive_find(handle_t archive, const char *name, uint64_t *offset, uint64_t *size)
+{
+	uint64_t at = 0;
+	struct { char text[110]; char name[64]; } h;
+
+	for (;;) {
+		int64_t got = tess_vmo_read(archive, at, &h, sizeof(h));
+		uint64_t name_len, file_len, data;
+
+		if (got < (int64_t)sizeof(h.text))
+			return false;
+		if (memcmp(h.text, "070701", 6) != 0 && memcmp(h.text, "070702", 6) != 0) {
+			at = (at & ~3ull) + 4;	/* padding between two archives */
+			if (h.text[0] == 0)
+				at = (at + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+			continue;
+		}
+		file_len = hex8(h.text + 54);
+		name_len = hex8(h.text + 94);
+		data = (at + sizeof(h.text) + name_len + 3) & ~3ull;
+		if (name_len <= sizeof(h.name) && strncmp(h.name, name, sizeof(h.name)) == 0) {
+			*offset = data;
+			*size = file_len;
+			return true;
+		}
+		at = (data + file_len + 3) & ~3ull;
+	}
+}
+
+/* What linuxd needs of an ELF file that the same build made; anything else is refused. */
+struct elf_header {
+	uint8_t ident[16];
+	uint16_t type, machine;
+	uint32_t version;
+	uint64_t entry, phoff, shoff;
+	uint32_t flags;
+	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+};
+struct elf_segment { uint32_t type, flags; uint64_t offset, vaddr, paddr, filesz, memsz, align; };
+
+/* Copy `len` bytes of the archive into a vmo, through a small buffer. */
+static bool vmo_copy(handle_t to, uint64_t to_offset, handle_t from, uint64_t from_offset, uint64_t len)
+{
+	static uint8_t buf[16384];
+
+	while (len > 0) {
+		uint64_t step = len < sizeof(buf) ? len : sizeof(buf);
+
+		if (tess_vmo_read(from, from_offset, buf, step) != (int64_t)step ||
+			tess_vmo_write(to, to_offset, buf, step) != (int64_t)step)
+			return false;
+		to_offset += step;
+		from_offset += step;
+		len -= step;
+	}
+	return true;
+}
+
+static void translator_load(handle_t archive)
+{
+	uint64_t at, size, end = 0;
+	struct elf_header elf;
+	struct elf_segment seg[8];
+	int64_t vmo;
+
+	if (!archive_find(archive, "boot/translator", &at, &size))
+		rt_panic("no boot/translator in the boot archive");
+	if (tess_vmo_read(archive, at, &elf, sizeof(elf)) != sizeof(elf) || memcmp(elf.ident, "\177ELF\2\1", 6) != 0 ||
+		elf.phnum > 8 || elf.phentsize != sizeof(seg[0]) ||
+		tess_vmo_read(archive, at + elf.phoff, seg, elf.phnum * sizeof(seg[0])) < 0)
+		rt_panic("boot/translator is not the ELF file it should be");
+	for (int i = 0; i < elf.phnum; i++)
+		if (seg[i].type == 1 && seg[i].vaddr + seg[i].memsz > end)
+			end = seg[i].vaddr + seg[i].memsz;
+	if (end <= TRANSLATOR_BASE || end - TRANSLATOR_BASE > (4 << 20))
+		rt_panic("boot/translator is linked at the wrong place");
+	translator_len = (end - TRANSLATOR_BASE + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	vmo = tess_vmo_create(server_pool, translator_len);
+	if (vmo < 0)
+		rt_panic("no memory for the translator");
+	translator_vmo = (handle_t)vmo;
+	for (int i = 0; i < elf.phnum; i++)
+		if (seg[i].type == 1 && (seg[i].vaddr < TRANSLATOR_BASE || seg[i].flags & 2 ||
+			!vmo_copy(translator_vmo, seg[i].vaddr - TRANSLATOR_BASE, archive, at + seg[i].offset,
+				seg[i].filesz)))
+			rt_panic("boot/translator has a segment that cannot be shared");
+	if (tess_vmo_read(translator_vmo, 0, &header, sizeof(header)) != sizeof(header) ||
+		header.magic != TRANSLATOR_MAGIC)
+		rt_panic("boot/translator has no header");
+}
+
+static void vdso_load(handle_t archive)
+{
+	uint64_t at, size;
+	int64_t vmo;
+
+	if (!archive_find(archive, "boot/vdso.so", &at, &size))
+		return;			/* programs run without one */
+	vmo = tess_vmo_create(server_pool, (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1));
+	if (vmo >= 0 && vmo_copy((handle_t)vmo, 0, archive, at, size))
+		vdso_vmo = (handle_t)vmo;
+}
+
+void exec_init(handle_t archive)
+{
+	int64_t clock = tess_clock_page(server_pool);
+
+	if (clock < 0)
+		rt_panic("no clock page: %s", rt_status_name(clock));
+	clock_vmo = (handle_t)clock;
+	translator_load(archive);
+	vdso_load(archive);
+}
+
+int image_thread_args(struct thread_args *a, const struct image *i)
+{
+	const struct process *p = i->process;
+
+	memset(a, 0, sizeof(*a));
+	a->window_lo = header.window_lo;
+	a->window_hi = header.window_hi;
+	a->entry_call = header.entry_call;
+	a->entry_exception = header.entry_exception;
+	a->entry_interrupt = header.entry_interrupt;
+	a->exit_lo = header.exit_lo;
+	a->exit_hi = header.exit_hi;
+	a->table = H_SELF;
+	a->like_task = H_SELF;
+	a->user[TU_PID] = a->user[TU_TID] = p->pid;
+	a->user[TU_PPID] = p->parent ? p->parent->pid : 0;
+	a->user[TU_DATA] = i->data;
+	a->user[TU_STACK_TOP] = i->stack_top;
+	a->user[TU_MMAP_HI] = i->mmap_hi;
+	a->user[TU_RANDOM] = i->random;
+	a->user[TU_RLIMIT_STACK] = p->rlimits[RLIMIT_STACK][0];
+	return 0;
+}
+
+/* --- a new program's task ------------------------------------------------------------------------------- */
+
+/* proc(5), execve(2): stack top, mappings and the translator's home at random places */
+static void image_place(struct image *i, const uint64_t random[4], uint64_t stack_limit)
+{
+	uint64_t gap = stack_limit;
+
+	if (gap < STACK_GAP_MIN)
+		gap = STACK_GAP_MIN;
+	if (gap > STACK_GAP_MAX)
+		gap = STACK_GAP_MAX;
+	i->stack_top = LINUX_STACK_TOP_MAX - ((random[0] & 0x3fffff) << 12);
+	i->mmap_hi = i->stack_top - gap - (32ull << 20) - ((random[1] & 0xffffff) << 12);
+	i->mmap_hi &= ~(PAGE_SIZE - 1);
+	i->block = LINUX_ZONE_LO + random[2] % ((LINUX_ZONE_HI - LINUX_ZONE_LO) / HOME_BYTES) * HOME_BYTES;
+	i->data = i->block + TRANSLATOR_STATE_SIZE;
+	i->random = random[3];
+}
+
+static status_t home_map(handle_t space, const struct image *i)
+{
+	uint64_t rw = MAP_READ | MAP_WRITE | MAP_FIXED_ABI;
+	int64_t s;
+
+	s = tess_vspace_map(space, TRANSLATOR_BASE, translator_len,
+		MAP_READ | MAP_EXEC | MAP_SHARED_ABI | MAP_FIXED_ABI | MAP_MAX_READ | MAP_MAX_EXEC, translator_vmo, 0);
+	if (s >= 0)
+		s = tess_vspace_map(space, i->block + BLOCK_DATA, PAGE_SIZE, rw, H_NONE, 0);
+	if (s >= 0)
+		s = tess_vspace_map(space, i->block + BLOCK_STACK, BLOCK_SIZE - BLOCK_STACK, rw, H_NONE, 0);
+	if (s >= 0)
+		s = tess_vspace_map(space, i->data, TRANSLATOR_STATE_SIZE, rw, H_NONE, 0);
+	return s < 0 ? s : 0;
+}
+
+/* The capabilities in their order: LINUX_SLOT_*. */
+static status_t image_give(struct image *i, handle_t file, handle_t args)
+{
+	const struct { handle_t handle; uint32_t rights; } give[] = {
+		{ server_endpoint, RIGHT_CALL },
+		{ file, RIGHTS_ALL },
+		{ args, RIGHT_READ | RIGHT_MAP | RIGHT_QUERY },
+		{ clock_vmo, RIGHT_READ | RIGHT_MAP | RIGHT_QUERY },
+		{ vdso_vmo, RIGHT_READ | RIGHT_MAP | RIGHT_EXEC | RIGHT_QUERY },
+	};
+
+	for (unsigned n = 0; n < sizeof(give) / sizeof(give[0]); n++) {
+		int64_t slot;
+
+		if (give[n].handle == H_NONE)
+			continue;	/* only the last one can be missing */
+		slot = tess_task_give(i->task, give[n].handle, give[n].rights, 0);
+		if (slot < 0)
+			return slot;
+	}
+	return 0;
+}
+
+static status_t image_thread_start(struct image *i)
+{
+	struct thread_args args;
+	int64_t number;
+
+	image_thread_args(&args, i);
+	args.rip = header.start;
+	args.rsp = i->block + BLOCK_SIZE;
+	args.arg = i->block;
+	args.flags = THREAD_START;
+	args.block = i->block;
+	args.priority = process_priority(i->process);
+	args.user[TU_START] = TU_START_EXEC;
+	number = tess_thread_create(i->task, &args);
+	if (number < 0)
+		return number;
+	i->first_thread = (uint32_t)number;
+	return 0;
+}
+
+/* Standard streams of pid 1: /dev/console three times; without one it runs, as in Linux. */
+static void first_streams(struct image *i)
+{
+	static const char path[] = "/dev/console";
+	struct request r = { .words = { LX_OPEN, O_RDWR | O_NOCTTY }, .process = i->process,
+		.thread = i->process->main, .image = i, .payload = (const uint8_t *)path, .payload_len = sizeof(path) };
+	handle_t console = H_NONE;
+	int64_t error = request_inside(&r, &console);
+
+	for (int fd = 0; fd < 3 && error >= 0; fd++)
+		error = tess_task_give(i->task, console, RIGHTS_ALL, GIVE_DESCRIPTOR);
+	if (console != H_NONE)
+		tess_handle_close(console);
+	if (error < 0)
+		server_log("pid 1 has no /dev/console: %ld", (long)error);
+}
+
+/*
+ * Make and start the task of i; table is consumed.  On failure the task (if any) is killed and the image
+ * still the caller's.
+ */
+static status_t image_start(struct image *i, handle_t table, handle_t file, handle_t args)
+{
+	uint64_t random[4];
+	int64_t space, task;
+	status_t s;
+
+	tess_random_fill(random, sizeof(random));
+	image_place(i, random, i->process->rlimits[RLIMIT_STACK][0]);
+	space = tess_vspace_create(i->pool, LINUX_MMAP_LO, i->mmap_hi);
+	s = space < 0 ? space : home_map((handle_t)space, i);
+	if (s >= 0) {
+		task = tess_task_create(i->pool, (handle_t)space, table, server_endpoint, i->badge);
+		s = task < 0 ? task : 0;
+		if (s >= 0)
+			i->task = (handle_t)task;
+	}
+	if (space >= 0)
+		tess_handle_close((handle_t)space);
+	tess_handle_close(table);
+	if (s >= 0)
+		s = image_give(i, file, args);
+	if (s >= 0)
+		process_apply_ceilings(i->process, i->task, !i->process->image);
+	if (s >= 0 && !i->process->image)
+		first_streams(i);
+	if (s >= 0)
+		s = image_thread_start(i);
+	if (s < 0 && i->task != H_NONE)
+		tess_task_kill(i->task, 0);
+	return s;
+}
+
+/* --- the request ---------------------------------------------------------------------------------------------- */
+
+static void comm_set(char comm[16], const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	memset(comm, 0, 16);
+	strlcpy(comm, slash ? slash + 1 : path, 16);
+}
+
+/* The call waits killable only: a signal stays pending for the old program or the new one. */
+static void exec_cancel(struct parked *parked)
+{
+	struct exec_state *e = CONTAINER(parked, struct exec_state, parked);
+
+	if (parked->token != 0)
+		return;
+	e->have_parked = false;
+	parked_reply(parked, 0);
+}
+
+static void ready_cancel(struct parked *parked)
+{
+	struct exec_state *e = CONTAINER(parked, struct exec_state, ready);
+
+	if (parked->token != 0)
+		return;
+	e->have_ready = false;
+	parked_reply(parked, 0);
+}
+
+static void exec_state_free(struct exec_state *e)
+{
+	if (e->have_ready)
+		parked_reply(&e->ready, -EINTR);
+	if (e->info.inode) {
+		inode_deny_write(e->info.inode, -1);
+		inode_put(e->info.inode);
+	}
+	if (e->args != H_NONE)
+		tess_handle_close(e->args);
+	if (e->old)
+		e->old->process = NULL;
+	e->process->exec = NULL;
+	mem_free(e);
+}
+
+/*
+ * The loading program comes to nothing: its task is killed and the old program has its errno.  Without
+ * an old one it was the start of pid 1.
+ */
+void exec_abort(struct process *p, int error)
+{
+	struct exec_state *e = p->exec;
+	struct image *i = p->loading;
+
+	if (i) {
+		p->loading = NULL;
+		i->role = IMAGE_OLD;
+		i->process = NULL;
+		tess_task_kill(i->task, 0);
+	}
+	if (!e)
+		return;
+	if (e->suspended && p->image)
+		tess_task_resume(p->image->task);
+	if (e->have_parked)
+		parked_reply(&e->parked, error);
+	else if (!p->image)
+		process_start_failed(p, error);
+	exec_state_free(e);
+}
+
+/* 0, or a negative errno with everything undone that e does not show */
+static int exec_start(struct process *p, struct exec_state *e, struct image *old, uint32_t thread, handle_t file)
+{
+	struct user *payer = user_get(p->cred.uid);
+	struct image *i = payer ? image_alloc(p, IMAGE_LOADING) : NULL;
+	int64_t pool, table;
+	status_t s;
+
+	if (!i) {
+		user_put(payer);
+		return payer ? -EAGAIN : -ENOMEM;
+	}
+	pool = tess_pool_create(payer->pool, payer->limit_bytes);
+	user_put(payer);
+	if (pool < 0) {
+		image_free(i);
+		return native_errno(pool);
+	}
+	i->pool = (handle_t)pool;
+	if (old && p->nthreads > 1 && tess_task_suspend(old->task) == 0)
+		e->suspended = true;
+	table = old ? tess_table_clone(old->task, thread, i->pool, TABLE_DROP_CLOEXEC) :
+		tess_table_create(i->pool, SLOTS_MAX);
+	s = table < 0 ? table : image_start(i, (handle_t)table, file, e->args);
+	if (s < 0) {
+		if (e->suspended)
+			tess_task_resume(old->task);
+		image_free(i);
+		return native_errno(s);
+	}
+	p->loading = i;
+	return 0;
+}
+
+void request_exec(struct request *r)
+{
+	struct process *p = r->process;
+	uint32_t offset = 0;
+	const char *path = request_string(r, &offset);
+	struct exec_state *e = NULL;
+	handle_t file = H_NONE;
+	int error = 0;
+
+	if (!path || r->ncaps != 1)
+		error = -EINVAL;
+	else if (p->exec)
+		error = -EAGAIN;	/* another thread of it is at it */
+	else if (!(e = mem_alloc(sizeof(*e))))
+		error = -ENOMEM;
+	for (uint32_t n = error ? 0 : 1; n < r->ncaps; n++)
+		tess_handle_close(r->caps[n]);
+	if (error) {
+		request_reply(r, error);
+		return;
+	}
+	e->process = p;
+	e->args = r->caps[0];
+	e->caller = r->thread;
+	comm_set(e->comm, path);
+	p->exec = e;
+	error = vfs_open_exec(r, path, (uint32_t)r->words[1], &file, &e->info);
+	if (error)
+		e->info.inode = NULL;
+	if (!error && (error = inode_deny_write(e->info.inode, 1)) != 0) {
+		inode_put(e->info.inode);
+		e->info.inode = NULL;
+	}
+	if (!error)
+		error = exec_start(p, e, r->image, r->thread->number, file);
+	if (file != H_NONE)
+		tess_handle_close(file);
+	if (error) {
+		exec_state_free(e);
+		request_reply(r, error);
+		return;
+	}
+	request_park(r, &e->parked, exec_cancel);
+	e->have_parked = true;
+}
+
+/* --- the change-over -------------------------------------------------------------------------------------------- */
+
+/* execve(2): set-user-ID and set-group-ID, unless no_new_privs or a nosuid mount forbids it */
+static bool exec_credentials(struct process *p, const struct exec_file *f)
+{
+	struct cred *c = &p->cred;
+	bool may = !f->nosuid && !p->no_new_privs;
+
+	if (may && f->mode & S_ISUID)
+		c->euid = f->uid;
+	if (may && (f->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		c->egid = f->gid;
+	c->suid = c->fsuid = c->euid;
+	c->sgid = c->fsgid = c->egid;
+	return c->uid != c->euid || c->gid != c->egid;
+}
+
+static void exec_threads(struct process *p, struct exec_state *e)
+{
+	struct link *l = p->threads.next;
+
+	if (e->caller != p->main) {	/* what was pending for the thread that goes on, stays */
+		signal_flush(&p->main->pending, ~0ull);
+		p->main->pending = e->caller->pending;
+		e->caller->pending = (struct sig_pending){ 0 };
+	}
+	while (l != &p->threads) {
+		struct thread *t = CONTAINER(l, struct thread, link);
+
+		l = l->next;
+		if (t != p->main)
+			thread_free(t);
+	}
+	p->main->number = p->image->first_thread;
+	memcpy(p->main->comm, p->comm, sizeof(p->comm));
+}
+
+/* Where ps finds arguments and environment: the strings lie below the top of the stack, in the vmo's order. */
+static void exec_areas(struct process *p, struct exec_state *e)
+{
+	struct exec_args h;
+
+	p->start_code = e->entry;
+	p->start_stack = e->stack;
+	p->start_brk = e->brk;
+	p->args_start = p->args_end = p->env_start = p->env_end = 0;
+	if (tess_vmo_read(e->args, 0, &h, sizeof(h)) != sizeof(h))
+		return;
+	p->args_start = e->stack;
+	p->args_end = p->env_start = e->stack + h.args_len;
+	p->env_end = p->env_start + h.env_len;
+}
+
+static void exec_file_adopt(struct process *p, struct exec_state *e)
+{
+	if (p->exe_inode) {
+		inode_deny_write(p->exe_inode, -1);
+		inode_put(p->exe_inode);
+	}
+	p->exe_inode = e->info.inode;
+	e->info.inode = NULL;
+	strlcpy(p->exe, e->info.path, sizeof(p->exe));
+	memcpy(p->comm, e->comm, sizeof(p->comm));
+}
+
+static void payer_change(struct process *p)
+{
+	struct user *payer = user_get(p->cred.uid);
+
+	if (!payer)
+		return;
+	user_put(p->user);
+	p->user = payer;
+}
+
+/* The old task is gone (or there was none): the process is the new program from here on. */
+static void exec_commit(struct process *p)
+{
+	struct exec_state *e = p->exec;
+	struct lx_exec_cred out = { 0 };
+	uint64_t mask = e->mask;
+	bool secure;
+
+	p->changing = false;
+	payer_change(p);
+	exec_file_adopt(p, e);
+	exec_areas(p, e);
+	exec_threads(p, e);
+	secure = exec_credentials(p, &e->info);
+	p->dumpable = secure ? 0 : 1;
+	if (secure)
+		p->pdeath_signal = 0;
+	p->keepcaps = false;
+	p->executed = true;
+	for (int sig = 1; sig <= SIGNALS_MAX; sig++)
+		if (p->sig_class[sig] == CLASS_HANDLED)
+			p->sig_class[sig] = CLASS_DEFAULT;
+	p->chld_flags = 0;
+	itimer_exec(p);
+	out.uid = p->cred.uid;
+	out.euid = p->cred.euid;
+	out.gid = p->cred.gid;
+	out.egid = p->cred.egid;
+	out.secure = secure;
+	out.pid = p->pid;
+	tess_random_fill(out.random, sizeof(out.random));
+	if (mask)
+		tess_task_write(p->image->task, p->image->block + offsetof(struct utcb, mask), &mask, sizeof(mask));
+	if (e->have_ready) {
+		e->have_ready = false;
+		parked_reply_data(&e->ready, 0, &out, sizeof(out));
+	}
+	exec_state_free(e);
+	vfork_release(p);
+	signal_after_exec(p, mask);
+}
+
+void request_exec_ready(struct request *r)
+{
+	struct process *p = r->process;
+	struct exec_state *e = p->exec;
+	struct thread_info info;
+	int64_t error = (int64_t)r->words[1];
+
+	if (r->image->role != IMAGE_LOADING || !e || p->loading != r->image) {
+		request_reply(r, -EPERM);
+		return;
+	}
+	if (error < 0 && error > -4096) {
+		exec_abort(p, (int)error);	/* its task is killed: nobody waits for the answer */
+		return;
+	}
+	e->entry = r->words[2];
+	e->stack = r->words[3];
+	e->brk = r->words[4];
+	request_park(r, &e->ready, ready_cancel);
+	e->have_ready = true;
+	e->old = p->image;
+	if (e->old && tess_thread_query(e->old->task, e->caller->number, &info) == 0)
+		e->mask = info.mask;
+	p->changing = true;
+	p->image = p->loading;
+	p->image->role = IMAGE_CURRENT;
+	p->loading = NULL;
+	if (!e->old) {
+		exec_commit(p);
+		return;
+	}
+	process_usage_keep(p, e->old);
+	e->old->role = IMAGE_OLD;
+	if (e->have_parked) {
+		e->parked.token = 0;	/* its caller is about to die */
+		e->have_parked = false;
+		parked_reply(&e->parked, 0);
+	}
+	tess_task_kill(e->old->task, 0);
+}
+
+/* NOTICE_DEATH of an image that is not the current one of its process. */
+void exec_image_dead(struct image *i)
+{
+	struct process *p = i->process;
+
+	if (p && i->role == IMAGE_LOADING) {
+		exec_abort(p, -ENOEXEC);
+		image_free(i);
+		return;
+	}
+	image_free(i);
+	if (!p || !p->exec || p->exec->old != i)
+		return;
+	p->exec->old = NULL;
+	if (p->state == PROCESS_ALIVE) {
+		parked_cancel_others(p, &p->exec->ready);
+		exec_commit(p);
+	}
+}
+
+/* --- pid 1 --------------------------------------------------------------------------------------------------------- */
+
+/* The value of word= in the command line, copied out; false when it is not there. */
+static bool command_line_word(const char *line, const char *word, char *out, uint32_t size)
+{
+	uint64_t len = strlen(word);
+
+	while (*line) {
+		while (*line == ' ' || *line == '\n')
+			line++;
+		if (strncmp(line, word, len) == 0) {
+			uint32_t n = 0;
+
+			for (line += len; *line && *line != ' ' && *line != '\n' && n + 1 < size; line++)
+				out[n++] = *line;
+			out[n] = 0;
+			return true;
+		}
+		while (*line && *line != ' ' && *line != '\n')
+			line++;
+	}
+	return false;
+}
+
+/* The args vmo of pid 1: one argument, HOME and TERM. */
+static int64_t first_args(const char *path)
+{
+	static const char env[] = "HOME=/\0TERM=linux";
+	struct { struct exec_args h; char text[1024]; } a;
+	uint32_t len = (uint32_t)strlen(path) + 1, total;
+	int64_t vmo;
+
+	memset(&a, 0, sizeof(a));
+	a.h.argc = 1;
+	a.h.envc = 2;
+	a.h.args_len = len;
+	a.h.env_len = sizeof(env);
+	a.h.path_len = len;
+	total = 2 * len + sizeof(env);
+	if (total > sizeof(a.text))
+		return E_TOOBIG;
+	memcpy(a.text, path, len);
+	memcpy(a.text + len, env, sizeof(env));
+	memcpy(a.text + len + sizeof(env), path, len);
+	a.h.total_len = sizeof(a.h) + total;
+	vmo = tess_vmo_create(server_pool, PAGE_SIZE);
+	if (vmo >= 0)
+		tess_vmo_write((handle_t)vmo, 0, &a, a.h.total_len);
+	return vmo;
+}
+
+static int first_try(struct process *p, const char *path)
+{
+	struct exec_state *e = mem_alloc(sizeof(*e));
+	struct request r = { .process = p, .thread = p->main };
+	handle_t file = H_NONE;
+	int64_t args;
+	int error;
+
+	if (!e)
+		return -ENOMEM;
+	e->process = p;
+	e->args = H_NONE;
+	e->caller = p->main;
+	p->exec = e;
+	comm_set(e->comm, path);
+	error = vfs_open_exec(&r, path, 0, &file, &e->info);
+	if (error) {
+		e->info.inode = NULL;
+		exec_state_free(e);
+		return error;
+	}
+	inode_deny_write(e->info.inode, 1);
+	args = first_args(path);
+	if (args < 0) {
+		error = native_errno(args);
+	} else {
+		e->args = (handle_t)args;
+		error = exec_start(p, e, NULL, 0, file);
+	}
+	tess_handle_close(file);
+	if (error)
+		exec_state_free(e);
+	return error;
+}
+
+/* pid 1 could not be loaded after all: the machine has nothing to do. */
+void process_start_failed(struct process *p, int error)
+{
+	server_log("linuxd: the first program (%s) cannot run: errno %d: power off", p->exec->info.path, -error);
+	tess_power_off(server_platform, POWER_OFF_ABI, 1);
+}
+
+int exec_first(const char *command_line)
+{
+	static const char *const usual[] = { "/init", "/sbin/init", "/bin/sh" };
+	char named[256];
+	struct session *s;
+	struct process *p;
+	int error;
+
+	p = process_alloc(NULL, &error);
+	if (!p)
+		return error;
+	process_init = p;
+	p->unkillable = true;
+	s = session_new(0, NULL);	/* as Linux: init is in no session until it makes one */
+	if (!s || pgroup_join(p, 0, s) < 0)
+		return -ENOMEM;
+	session_put(s);
+	if (command_line_word(command_line, "init=", named, sizeof(named)))
+		return first_try(p, named);
+	for (unsigned i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+		error = first_try(p, usual[i]);
+		if (error != -ENOENT)
+			break;
+	}
+	return error;
+}

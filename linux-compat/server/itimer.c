@@ -1,0 +1,312 @@
+/*
+ * itimer.c -- interval timers (setitimer, alarm) and POSIX timers.
+ *
+ * Owns:    process->itimers and process->timers.  Real time is the loop's deadline; CPU time is looked at
+ *          again when it could have been used up at the earliest, so such timers are never early.
+ * Fails:   EINVAL, EAGAIN (too many timers, no memory), ENOTSUP for CPU-time POSIX timers.
+ * Tested:  linux-compat/server/test/process_life.c, tests/linux
+ */
+#include "process.h"
+
+#define TIMERS_MAX 1024u
+
+enum timer_notify { SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD, SIGEV_THREAD_ID = 4 };
+enum timer_clock { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPU, CLOCK_THREAD_CPU, CLOCK_BOOTTIME = 7 };
+#define TIMER_ABSTIME 1u
+
+struct posix_timer {
+	struct posix_timer *next;
+	struct process *process;
+	uint32_t id, tid;
+	int clock, signal, notify;
+	uint64_t value;
+	uint64_t expires_ns, interval_ns;	/* monotonic; 0: disarmed */
+	uint32_t overrun, overrun_next;		/* of the signal delivered last; of the one pending */
+	void *slot;
+};
+
+static uint64_t timeval_ns(const struct linux_timeval *t)
+{
+	return (uint64_t)t->sec * NS_PER_SEC + (uint64_t)t->usec * 1000;
+}
+
+static struct linux_timeval ns_timeval(uint64_t ns)
+{
+	return (struct linux_timeval){ (int64_t)(ns / NS_PER_SEC), (int64_t)(ns % NS_PER_SEC / 1000) };
+}
+
+static bool timeval_valid(const struct linux_timeval *t)
+{
+	return t->sec >= 0 && t->sec < (1ll << 33) && t->usec >= 0 && t->usec < 1000000;
+}
+
+/* The next moment after now of a series; how many were missed comes back. */
+static uint64_t series_advance(uint64_t *expires, uint64_t interval, uint64_t now)
+{
+	uint64_t missed = now >= *expires ? (now - *expires) / interval : 0;
+
+	*expires += (missed + 1) * interval;
+	return missed;
+}
+
+/* --- interval timers --------------------------------------------------------------------------------- */
+
+/* What the timer counts, now. */
+static uint64_t itimer_clock(const struct interval_timer *t)
+{
+	struct usage u;
+
+	if (t->which == ITIMER_REAL)
+		return clock_mono_ns();
+	process_usage(t->process, &u);
+	return t->which == ITIMER_VIRTUAL ? u.user_ns : u.user_ns + u.system_ns;
+}
+
+static void itimer_fire(void *arg);
+
+static void itimer_arm(struct interval_timer *t, uint64_t now)
+{
+	uint64_t left = t->expires > now ? t->expires - now : 0;
+
+	if (t->which == ITIMER_REAL)
+		timer_after(t->expires, itimer_fire, t, &t->slot);
+	else				/* several threads may use it up faster: then the signal is late */
+		timer_after(clock_mono_ns() + (left > 1000000 ? left : 1000000), itimer_fire, t, &t->slot);
+}
+
+static void itimer_fire(void *arg)
+{
+	static const int signals[] = { SIGALRM, SIGVTALRM, SIGPROF };
+	struct interval_timer *t = arg;
+	uint64_t now = itimer_clock(t);
+
+	if (now < t->expires) {
+		itimer_arm(t, now);
+		return;
+	}
+	if (t->interval_ns != 0) {
+		series_advance(&t->expires, t->interval_ns, now);
+		itimer_arm(t, now);
+	} else {
+		t->expires = 0;
+	}
+	signal_kernel(t->process, signals[t->which]);
+}
+
+static void itimer_get(const struct interval_timer *t, struct linux_itimerval *out)
+{
+	uint64_t now = itimer_clock(t), left = 0;
+
+	if (t->expires != 0)
+		left = t->expires > now + 1000 ? t->expires - now : 1000;
+	out->interval = ns_timeval(t->interval_ns);
+	out->value = ns_timeval(left);
+}
+
+void request_itimer(struct request *r)
+{
+	uint64_t which = r->words[1] & 255;
+	struct linux_itimerval old, new;
+	struct interval_timer *t;
+
+	if (which > ITIMER_PROF || (r->words[1] & 256 && r->payload_len != sizeof(new))) {
+		request_reply(r, -EINVAL);
+		return;
+	}
+	t = &r->process->itimers[which];
+	t->process = r->process;
+	t->which = (int)which;
+	itimer_get(t, &old);
+	if (r->words[1] & 256) {
+		memcpy(&new, r->payload, sizeof(new));
+		if (!timeval_valid(&new.value) || !timeval_valid(&new.interval)) {
+			request_reply(r, -EINVAL);
+			return;
+		}
+		timer_cancel(&t->slot);
+		t->interval_ns = timeval_ns(&new.interval);
+		t->expires = 0;
+		if (timeval_ns(&new.value) != 0) {
+			uint64_t now = itimer_clock(t);
+
+			t->expires = now + timeval_ns(&new.value);
+			itimer_arm(t, now);
+		}
+	}
+	request_reply_data(r, 0, &old, sizeof(old));
+}
+
+/* --- POSIX timers --------------------------------------------------------------------------------------- */
+
+static struct posix_timer *timer_find(struct process *p, uint64_t id)
+{
+	struct posix_timer *t = p->timers;
+
+	while (t && t->id != id)
+		t = t->next;
+	return t;
+}
+
+static void posix_fire(void *arg)
+{
+	struct posix_timer *t = arg;
+	struct process *p = t->process;
+	struct thread *thread = t->notify == SIGEV_THREAD_ID ? thread_by_tid(t->tid) : NULL;
+	struct siginfo info = { .signo = t->signal, .code = SI_TIMER };
+	uint64_t missed = 0;
+	bool waiting;
+
+	if (t->interval_ns != 0) {
+		missed = series_advance(&t->expires_ns, t->interval_ns, clock_mono_ns());
+		timer_after(t->expires_ns, posix_fire, t, &t->slot);
+	} else {
+		t->expires_ns = 0;
+	}
+	if (t->notify == SIGEV_NONE)
+		return;
+	if (thread && thread->process != p)
+		thread = NULL;
+	waiting = (thread ? thread->pending.set : p->pending.set) & SIG_BIT(t->signal);
+	t->overrun_next += (uint32_t)missed + waiting;
+	if (waiting)
+		return;			/* still pending: only the count grows (timer_getoverrun(2)) */
+	t->overrun = t->overrun_next;
+	t->overrun_next = 0;
+	info.timer.timer = (int32_t)t->id;
+	info.timer.overrun = (int32_t)t->overrun;
+	info.timer.value = t->value;
+	signal_send(p, thread, t->signal, &info);
+}
+
+static void posix_create(struct request *r)
+{
+	struct process *p = r->process;
+	uint64_t clock = r->words[2];
+	int signal = (int)(r->words[3] & 0xffff), notify = (int)(r->words[3] >> 32);
+	struct posix_timer *t;
+	uint32_t count = 0;
+	int error = 0;
+
+	for (t = p->timers; t; t = t->next)
+		count++;
+	if (clock == CLOCK_PROCESS_CPU || clock == CLOCK_THREAD_CPU)
+		error = -EOPNOTSUPP;
+	else if ((clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME) ||
+		(notify != SIGEV_NONE && (signal < 1 || signal > SIGNALS_MAX)) ||
+		(notify != SIGEV_SIGNAL && notify != SIGEV_NONE && notify != SIGEV_THREAD && notify != SIGEV_THREAD_ID))
+		error = -EINVAL;
+	else if (count >= TIMERS_MAX || !(t = mem_alloc(sizeof(*t))))
+		error = -EAGAIN;
+	if (error) {
+		request_reply(r, error);
+		return;
+	}
+	*t = (struct posix_timer){ .next = p->timers, .process = p, .id = p->next_timer++, .signal = signal,
+		.notify = notify, .clock = (int)clock, .value = r->words[4], .tid = (uint32_t)r->words[5] };
+	p->timers = t;
+	request_reply(r, t->id);
+}
+
+static struct linux_itimerspec posix_state(const struct posix_timer *t)
+{
+	uint64_t now = clock_mono_ns(), left = 0;
+
+	if (t->expires_ns != 0)
+		left = t->expires_ns > now ? t->expires_ns - now : 1;
+	return (struct linux_itimerspec){
+		.interval = { (int64_t)(t->interval_ns / NS_PER_SEC), (int64_t)(t->interval_ns % NS_PER_SEC) },
+		.value = { (int64_t)(left / NS_PER_SEC), (int64_t)(left % NS_PER_SEC) },
+	};
+}
+
+static bool timespec_ns(const struct linux_timespec *t, uint64_t *ns)
+{
+	*ns = (uint64_t)t->sec * NS_PER_SEC + (uint64_t)t->nsec;
+	return t->sec >= 0 && t->sec < (1ll << 33) && t->nsec >= 0 && t->nsec < (int64_t)NS_PER_SEC;
+}
+
+static void posix_settime(struct request *r, struct posix_timer *t)
+{
+	struct linux_itimerspec new, old = posix_state(t);
+	uint64_t value, interval, now = clock_mono_ns(), real = clock_real_ns();
+
+	if (r->payload_len != sizeof(new)) {
+		request_reply(r, -EINVAL);
+		return;
+	}
+	memcpy(&new, r->payload, sizeof(new));
+	if (!timespec_ns(&new.value, &value) || !timespec_ns(&new.interval, &interval)) {
+		request_reply(r, -EINVAL);
+		return;
+	}
+	timer_cancel(&t->slot);
+	t->expires_ns = 0;
+	t->interval_ns = interval;
+	t->overrun = t->overrun_next = 0;
+	if (value != 0) {
+		if (!(r->words[3] & TIMER_ABSTIME))
+			value += now;
+		else if (t->clock == CLOCK_REALTIME)
+			value = value > real ? value - real + now : now;
+		t->expires_ns = value ? value : 1;
+		timer_after(t->expires_ns, posix_fire, t, &t->slot);
+	}
+	request_reply_data(r, 0, &old, sizeof(old));
+}
+
+static void posix_delete(struct process *p, struct posix_timer *t)
+{
+	struct posix_timer **at = &p->timers;
+
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	timer_cancel(&t->slot);
+	mem_free(t);
+}
+
+void request_timer(struct request *r)
+{
+	struct posix_timer *t;
+	struct linux_itimerspec state;
+
+	if (r->words[1] == 0) {
+		posix_create(r);
+		return;
+	}
+	t = timer_find(r->process, r->words[2]);
+	if (!t || r->words[1] > 4) {
+		request_reply(r, -EINVAL);
+		return;
+	}
+	switch (r->words[1]) {
+	case 1:
+		posix_settime(r, t);
+		break;
+	case 2:
+		state = posix_state(t);
+		request_reply_data(r, 0, &state, sizeof(state));
+		break;
+	case 3:
+		posix_delete(r->process, t);
+		request_reply(r, 0);
+		break;
+	default:
+		request_reply(r, t->overrun);
+		break;
+	}
+}
+
+/* timer_create(2): not preserved across exec; setitimer(2): preserved. */
+void itimer_exec(struct process *p)
+{
+	while (p->timers)
+		posix_delete(p, p->timers);
+}
+
+void itimer_process_gone(struct process *p)
+{
+	itimer_exec(p);
+	for (int i = 0; i < 3; i++)
+		timer_cancel(&p->itimers[i].slot);
+}

@@ -1,0 +1,517 @@
+/*
+ * request.c -- the loop of linuxd: messages in, handlers by a table, answers out.
+ *
+ * Owns:    the view of the current request, the answer that goes out with the next receive, the hash of
+ *          parked requests by token.
+ * Locks:   none; linuxd is one thread.
+ * Fails:   a request that cannot be read is answered -EFAULT; one from nobody it knows -EPERM.
+ * Tested:  linux-compat/server/test/process_request.c
+ *
+ * An answer is staged in the utcb and leaves with the next receive: one kernel entry for both.  What
+ * must answer somebody else meanwhile (parked_reply*) sends the staged one first, and saves what the
+ * current request still has in the utcb.
+ */
+#include "process.h"
+
+#define PARKED_BUCKETS 256u
+
+static struct ipc_message *message;		/* of our utcb */
+static struct request current;
+static bool current_live;			/* the handler has not answered: its payload counts */
+static uint64_t staged_token;			/* an answer that lies in the utcb, 0: none */
+static struct parked *parked_by_token[PARKED_BUCKETS];
+static struct parked *parked_of_others;		/* of servers, which have no process */
+static uint64_t counts[256];
+static int64_t inside_value;			/* the answer to a request of our own (token 0) */
+static handle_t inside_cap;
+static uint8_t bulk_buffer[IPC_BULK_MAX] __attribute__((aligned(4096)));
+
+uint64_t request_counts(uint32_t op)
+{
+	return op < 256 ? counts[op] : 0;
+}
+
+/* --- answers ------------------------------------------------------------------------------------ */
+
+static void answer_flush(void)
+{
+	if (staged_token) {
+		uint64_t token = staged_token;
+
+		staged_token = 0;
+		tess_ipc_reply(server_endpoint, token);	/* E_GONE: the caller died, nothing to undo */
+	}
+}
+
+static void message_fill(int64_t value, uint64_t w1, uint64_t w2)
+{
+	message->words[0] = (uint64_t)value;
+	message->words[1] = w1;
+	message->words[2] = w2;
+	message->inline_len = 0;
+	message->ncaps = 0;
+	message->cap_flags = 0;
+}
+
+/* The payload of an answer: in the caller's bulk buffer if it offers one, else inline. */
+static void message_payload(uint64_t token, uint64_t bulk_room, const void *data, uint32_t len)
+{
+	if (len == 0)
+		return;
+	if (bulk_room != 0) {
+		tess_ipc_write(server_endpoint, token, 0, data, len < bulk_room ? len : bulk_room);
+	} else {
+		message->inline_len = len < IPC_INLINE ? len : IPC_INLINE;
+		if (data != message->inline_data)
+			memmove(message->inline_data, data, message->inline_len);
+	}
+}
+
+/* Sent at once: if the caller is gone the capability comes back and is ours to close. */
+static void message_cap(uint64_t token, int64_t value, handle_t cap)
+{
+	message_fill(value, 0, 0);
+	message->ncaps = 1;
+	message->caps[0] = cap;
+	message->cap_flags = 1;
+	if (tess_ipc_reply(server_endpoint, token) < 0)
+		tess_handle_close(cap);
+}
+
+void request_reply_full(struct request *r, int64_t value, uint64_t w1, uint64_t w2, const void *data, uint32_t len)
+{
+	current_live = false;
+	if (r->token == 0) {
+		inside_value = value;
+		return;
+	}
+	answer_flush();
+	message_fill(value, w1, w2);
+	message_payload(r->token, r->bulk_room, data, len);
+	staged_token = r->token;
+}
+
+void request_reply(struct request *r, int64_t value)
+{
+	request_reply_full(r, value, 0, 0, NULL, 0);
+}
+
+void request_reply_data(struct request *r, int64_t value, const void *data, uint32_t len)
+{
+	request_reply_full(r, value, 0, 0, data, len);
+}
+
+void request_reply_words(struct request *r, int64_t value, uint64_t w1, uint64_t w2)
+{
+	request_reply_full(r, value, w1, w2, NULL, 0);
+}
+
+void request_reply_cap(struct request *r, int64_t value, handle_t cap)
+{
+	current_live = false;
+	if (r->token == 0) {
+		inside_value = value;
+		inside_cap = cap;
+		return;
+	}
+	answer_flush();
+	message_cap(r->token, value, cap);
+}
+
+const char *request_string(struct request *r, uint32_t *offset)
+{
+	uint32_t start = *offset;
+
+	for (uint32_t i = start; i < r->payload_len; i++)
+		if (r->payload[i] == 0) {
+			*offset = i + 1;
+			return (const char *)r->payload + start;
+		}
+	return NULL;
+}
+
+/* --- parked requests ------------------------------------------------------------------------------ */
+
+static uint32_t token_bucket(uint64_t token)
+{
+	return (uint32_t)(token ^ token >> 32 ^ token >> 8) % PARKED_BUCKETS;
+}
+
+void request_park(const struct request *r, struct parked *p, void (*cancel)(struct parked *))
+{
+	struct parked **bucket = &parked_by_token[token_bucket(r->token)];
+
+	p->token = r->token;
+	p->process = r->process;
+	p->thread = r->thread;
+	p->bulk_room = r->bulk_room;
+	p->cancel = cancel;
+	p->link = r->process ? &r->process->parked : &parked_of_others;
+	p->next = *p->link;
+	if (p->next)
+		p->next->link = &p->next;
+	*p->link = p;
+	p->hash_link = bucket;
+	p->hash_next = *bucket;
+	if (p->hash_next)
+		p->hash_next->hash_link = &p->hash_next;
+	*bucket = p;
+	if (r == &current)
+		current_live = false;
+}
+
+static void parked_unlink(struct parked *p)
+{
+	*p->link = p->next;
+	if (p->next)
+		p->next->link = p->link;
+	*p->hash_link = p->hash_next;
+	if (p->hash_next)
+		p->hash_next->hash_link = p->hash_link;
+}
+
+/*
+ * Answer a parked request, unlinking it; its memory stays the owner's.  The current request's inline
+ * payload survives: it is put back after the utcb was used for this answer.
+ */
+void parked_reply_full(struct parked *p, int64_t value, uint64_t w1, uint64_t w2, const void *data, uint32_t len)
+{
+	uint64_t token = p->token;
+	uint8_t saved[IPC_INLINE];
+	uint32_t keep = 0;
+
+	parked_unlink(p);
+	if (token == 0)
+		return;
+	answer_flush();
+	if (current_live && current.payload == message->inline_data && len != 0 && p->bulk_room == 0) {
+		keep = current.payload_len;
+		memcpy(saved, message->inline_data, keep);
+	}
+	message_fill(value, w1, w2);
+	message_payload(token, p->bulk_room, data, len);
+	tess_ipc_reply(server_endpoint, token);
+	if (keep != 0)
+		memcpy(message->inline_data, saved, keep);
+}
+
+void parked_reply(struct parked *p, int64_t value)
+{
+	parked_reply_full(p, value, 0, 0, NULL, 0);
+}
+
+void parked_reply_data(struct parked *p, int64_t value, const void *data, uint32_t len)
+{
+	parked_reply_full(p, value, 0, 0, data, len);
+}
+
+void parked_reply_cap(struct parked *p, int64_t value, handle_t cap)
+{
+	uint64_t token = p->token;
+
+	answer_flush();
+	parked_unlink(p);
+	if (token == 0)
+		tess_handle_close(cap);
+	else
+		message_cap(token, value, cap);
+}
+
+static void notice_cancel(uint64_t token)
+{
+	for (struct parked *p = parked_by_token[token_bucket(token)]; p; p = p->hash_next)
+		if (p->token == token) {
+			p->cancel(p);
+			return;
+		}
+}
+
+/* The caller of p is dead: its token means nothing any more (and may be given out again). */
+static void parked_drop(struct parked *p)
+{
+	struct process *process = p->process;
+	struct parked *head = process->parked;
+
+	*p->hash_link = p->hash_next;
+	if (p->hash_next)
+		p->hash_next->hash_link = p->hash_link;
+	p->hash_next = NULL;
+	p->hash_link = &p->hash_next;
+	p->token = 0;
+	p->cancel(p);
+	RT_ASSERT(process->parked != head || head != p);	/* a cancel must unlink */
+}
+
+void parked_cancel_others(struct process *process, struct parked *keep)
+{
+	struct parked *p = process->parked;
+
+	while (p) {			/* a cancel frees its own request and no other */
+		struct parked *next = p->next;
+
+		if (p != keep)
+			parked_drop(p);
+		p = next;
+	}
+}
+
+void parked_cancel_process(struct process *process)
+{
+	while (process->parked)
+		parked_drop(process->parked);
+}
+
+/* --- requests ------------------------------------------------------------------------------------------ */
+
+typedef void (*request_handler)(struct request *r);
+static const request_handler handlers[256] = {
+	[LX_OPEN ... LX_XATTR] = vfs_request,
+	[LX_READ ... LX_FD_PATH] = vfs_request,
+#define X(op, name) [op] = name,
+	HANDLERS(X)
+#undef X
+};
+
+/* Handlers that park are not for linuxd itself: its own requests are all answered at once. */
+int64_t request_inside(struct request *r, handle_t *cap)
+{
+	r->token = 0;
+	inside_value = -EIO;
+	inside_cap = H_NONE;
+	handlers[r->words[0]](r);
+	*cap = inside_cap;
+	return inside_value;
+}
+
+/* Operations whose handler takes the capabilities of the request over. */
+static bool handler_takes_caps(uint64_t op)
+{
+	return op == LX_EXEC || op == LX_LINK || op == LX_RENAME;
+}
+
+/* What a program that is still being loaded may ask: to open its interpreter and to report. */
+static bool allowed_while_loading(uint64_t op)
+{
+	return op == LX_EXEC_READY || op == LX_OPEN || op == LX_EXIT || op == LX_FAULT_SIGNAL ||
+		op == LX_UNKNOWN || (op >= LX_READ && op <= LX_FD_PATH);
+}
+
+static int request_payload_gather(struct request *r)
+{
+	r->payload = message->inline_data;
+	r->payload_len = message->inline_len;
+	if (r->payload_len == 0 && message->bulk_out_len != 0) {
+		uint64_t len = message->bulk_out_len < IPC_BULK_MAX ? message->bulk_out_len : IPC_BULK_MAX;
+		int64_t got = tess_ipc_read(server_endpoint, r->token, 0, bulk_buffer, len);
+
+		if (got < 0)
+			return -EFAULT;
+		r->payload = bulk_buffer;
+		r->payload_len = (uint32_t)got;
+	} else if (r->payload_len > IPC_INLINE) {
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static void request_refuse(struct request *r, int error)
+{
+	for (uint32_t i = 0; i < r->ncaps && i < IPC_CAPS; i++)
+		tess_handle_close(r->caps[i]);
+	request_reply(r, error);
+}
+
+static int request_identify(struct request *r)
+{
+	struct image *image = image_by_badge(message->sender_badge);
+
+	if (!image || image->role == IMAGE_OLD)
+		return -EPERM;
+	r->image = image;
+	r->process = image->process;
+	if (r->process->state != PROCESS_ALIVE)
+		return -EPERM;
+	if (image->role == IMAGE_CURRENT)
+		r->thread = thread_by_number(r->process, (uint32_t)message->sender_thread);
+	else
+		r->thread = r->process->main;
+	if (!r->thread)
+		return -EPERM;
+	r->file = NULL;
+	if (message->via == IPC_VIA_DESCRIPTOR) {
+		r->file = file_by_cookie(message->badge);
+		r->access = message->descriptor_access;
+		if (!r->file)
+			return -EBADF;
+	}
+	return 0;
+}
+
+static void request_dispatch(struct request *r)
+{
+	uint64_t op = r->words[0];
+	int error;
+
+	if (message->via == IPC_VIA_ENDPOINT && message->badge == LX_BADGE_CONSOLE) {
+		r->process = NULL;
+		error = request_payload_gather(r);
+		if (error || op < LX_TTY_INPUT || op > LX_TTY_HANGUP)
+			request_refuse(r, error ? error : -ENOSYS);
+		else
+			tty_console(r);
+		return;
+	}
+	error = request_identify(r);
+	if (!error && (op > 255 || !handlers[op]))
+		error = -ENOSYS;
+	if (!error && r->image->role == IMAGE_LOADING && !allowed_while_loading(op))
+		error = -EPERM;
+	if (!error)
+		error = request_payload_gather(r);
+	if (error) {
+		request_refuse(r, error);
+		return;
+	}
+	counts[op]++;
+	if (r->ncaps != 0 && !handler_takes_caps(op)) {
+		for (uint32_t i = 0; i < r->ncaps; i++)
+			tess_handle_close(r->caps[i]);
+		r->ncaps = 0;
+	}
+	handlers[op](r);
+}
+
+static void request_receive(uint64_t token)
+{
+	struct request *r = &current;
+
+	current_live = true;
+	r->token = token;
+	for (int i = 0; i < IPC_WORDS; i++)
+		r->words[i] = message->words[i];
+	r->ncaps = message->ncaps < IPC_CAPS ? message->ncaps : IPC_CAPS;
+	for (uint32_t i = 0; i < r->ncaps; i++)
+		r->caps[i] = message->caps[i];
+	r->bulk_room = message->bulk_in_len;
+	request_dispatch(r);
+	current_live = false;
+}
+
+/* --- notices --------------------------------------------------------------------------------------------- */
+
+/* The signal of an exception that no upcall of the program could take. */
+static int fault_signal(uint64_t vector)
+{
+	switch (vector) {
+	case 0: case 16: case 19: return SIGFPE;
+	case 1: case 3: return SIGTRAP;
+	case 6: return SIGILL;
+	case 17: return SIGBUS;
+	default: return SIGSEGV;
+	}
+}
+
+static void notice_fault(uint64_t badge, uint64_t vector, uint64_t address, uint64_t reason)
+{
+	struct image *i = image_by_badge(badge);
+
+	if (!i)
+		return;
+	if (i->role == IMAGE_LOADING)
+		exec_abort(i->process, -ENOEXEC);
+	else if (i->role == IMAGE_CURRENT) {
+		server_log("linuxd: pid %u (%s): unresolved exception %lu at address %lx (%ld)", i->process->pid,
+			i->process->comm, (unsigned long)vector, (unsigned long)address, (long)reason);
+		process_kill(i->process, fault_signal(vector));
+	}
+}
+
+static void notice_death(uint64_t badge)
+{
+	struct image *i = image_by_badge(badge);
+
+	if (!i)
+		return;
+	if (i->role == IMAGE_CURRENT)
+		process_gone(i->process);
+	else
+		exec_image_dead(i);
+}
+
+/* A fault found no frame: in the fullest user's pool the process that holds most pays for it. */
+static void notice_memory(uint64_t badge)
+{
+	struct image *faulted = image_by_badge(badge);
+	struct user *fullest = NULL;
+	struct process *victim = NULL;
+	uint64_t most = 0;
+
+	for (struct user *u = user_next(NULL); u; u = user_next(u)) {
+		struct pool_info info;
+
+		if (tess_pool_query(u->pool, &info) == 0 && info.used_bytes >= most) {
+			most = info.used_bytes;
+			fullest = u;
+		}
+	}
+	most = 0;
+	FOR_EACH_PROCESS(p) {
+		struct pool_info info;
+
+		if (p->state == PROCESS_DYING)
+			return;		/* memory is on its way: the fault is retried */
+		if (p->state != PROCESS_ALIVE || p->user != fullest || p->unkillable || !p->image)
+			continue;
+		if (tess_pool_query(p->image->pool, &info) == 0 && info.used_bytes > most) {
+			most = info.used_bytes;
+			victim = p;
+		}
+	}
+	if (!victim && faulted)
+		victim = faulted->process;
+	if (victim && victim->state == PROCESS_ALIVE) {
+		server_log("linuxd: out of memory: killed process %u (%s), %lu KiB", victim->pid, victim->comm,
+			(unsigned long)(most / 1024));
+		process_kill(victim, SIGKILL);
+	}
+}
+
+static void notice_receive(void)
+{
+	uint64_t badge = message->badge, w0 = message->words[0], w1 = message->words[1];
+	uint64_t w2 = message->words[2], w3 = message->words[3];
+
+	switch (message->via) {
+	case NOTICE_CLOSE:	file_closed(badge); break;
+	case NOTICE_CANCEL:	notice_cancel(w0); break;
+	case NOTICE_DEATH:	notice_death(badge); break;
+	case NOTICE_FAULT:	notice_fault(badge, w1, w2, w3); break;
+	case NOTICE_MEMORY:	notice_memory(badge); break;
+	default:		break;
+	}
+}
+
+/* --- the loop ------------------------------------------------------------------------------------------------ */
+
+_Noreturn void request_loop(void)
+{
+	message = &utcb()->msg;
+	for (;;) {
+		uint64_t deadline = timers_next(), token = staged_token;
+		int64_t got;
+
+		staged_token = 0;
+		if (token)
+			got = tess_ipc_reply_recv(server_endpoint, token, deadline);
+		else
+			got = tess_ipc_recv(server_endpoint, deadline);
+		if (got > 0)
+			request_receive((uint64_t)got);
+		else if (got == 0)
+			notice_receive();
+		else if (got == E_NOMEM)
+			server_log("linuxd: receive: no memory");
+		if (deadline != DEADLINE_NEVER)
+			timers_run();
+	}
+}

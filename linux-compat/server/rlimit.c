@@ -1,0 +1,286 @@
+/*
+ * rlimit.c -- resource limits with the kernel ceilings behind them, nice and scheduling.
+ *
+ * Owns:    process->rlimits, nice, policy.  What the kernel can enforce it is told (task_ceiling), so a
+ *          translator that ignores a limit changes nothing.
+ * Fails:   EINVAL, EPERM, ESRCH as getrlimit(2), getpriority(2), sched(7).
+ * Tested:  tests/linux
+ */
+#include "process.h"
+
+#define NOFILE_MAX	4096u		/* /proc/sys/fs/nr_open here */
+#define PRIORITY_NORMAL	64		/* of 0 .. 255: nice 0; one step per nice level */
+#define PRIORITY_REAL	100		/* SCHED_FIFO and RR priority 0 */
+
+static bool ceiling_of(uint32_t resource, enum task_ceiling *ceiling)
+{
+	switch (resource) {
+	case RLIMIT_NOFILE:	*ceiling = CEILING_SLOTS; return true;
+	case RLIMIT_FSIZE:	*ceiling = CEILING_FILE_SIZE; return true;
+	case RLIMIT_AS:		*ceiling = CEILING_ADDRESS_SPACE; return true;
+	case RLIMIT_MEMLOCK:	*ceiling = CEILING_LOCKED; return true;
+	default:		return false;
+	}
+}
+
+static void ceiling_apply(const struct process *p, handle_t task, uint32_t resource)
+{
+	enum task_ceiling ceiling;
+
+	if (ceiling_of(resource, &ceiling))
+		tess_task_ceiling(task, ceiling, p->rlimits[resource][0]);
+}
+
+/*
+ * A new task of p: what differs from the kernel's own start values (no limit; one thread).  A copied
+ * descriptor table has its ceiling already; the first of all has not.
+ */
+void process_apply_ceilings(struct process *p, handle_t task, bool first)
+{
+	if (p->rlimits[RLIMIT_FSIZE][0] != RLIM_INFINITY)
+		ceiling_apply(p, task, RLIMIT_FSIZE);
+	if (p->rlimits[RLIMIT_AS][0] != RLIM_INFINITY)
+		ceiling_apply(p, task, RLIMIT_AS);
+	if (first)
+		ceiling_apply(p, task, RLIMIT_NOFILE);
+}
+
+/* setrlimit(2): the soft limit below the hard one; only uid 0 raises a hard one. */
+static int rlimit_set(struct process *from, struct process *p, uint32_t resource, const uint64_t new[2])
+{
+	if (new[0] > new[1])
+		return -EINVAL;
+	if (new[1] > p->rlimits[resource][1] && from->cred.euid != 0)
+		return -EPERM;
+	if (resource == RLIMIT_NOFILE && new[1] > NOFILE_MAX)
+		return -EPERM;
+	p->rlimits[resource][0] = new[0];
+	p->rlimits[resource][1] = new[1];
+	if (p->image)
+		ceiling_apply(p, p->image->task, resource);
+	return 0;
+}
+
+void request_rlimit(struct request *r)
+{
+	struct process *from = r->process;
+	struct process *p = r->words[1] ? process_by_pid((uint32_t)r->words[1]) : from;
+	const struct cred *a = &from->cred, *b = p ? &p->cred : NULL;
+	uint64_t resource = r->words[2], old[2], new[2];
+	int error = 0;
+
+	if (resource >= RLIMIT_COUNT || (r->words[3] && r->payload_len != sizeof(new)))
+		error = -EINVAL;
+	else if (!p || p->state == PROCESS_ZOMBIE)
+		error = -ESRCH;
+	else if (p != from && a->euid != 0 && (a->uid != b->uid || a->uid != b->euid || a->uid != b->suid ||
+		a->gid != b->gid || a->gid != b->egid || a->gid != b->sgid))
+		error = -EPERM;
+	if (error) {
+		request_reply(r, error);
+		return;
+	}
+	memcpy(old, p->rlimits[resource], sizeof(old));
+	if (r->words[3]) {
+		memcpy(new, r->payload, sizeof(new));
+		error = rlimit_set(from, p, (uint32_t)resource, new);
+	}
+	if (error)
+		request_reply(r, error);
+	else
+		request_reply_data(r, 0, old, sizeof(old));
+}
+
+/* --- nice ------------------------------------------------------------------------------------------ */
+
+uint8_t process_priority(const struct process *p)
+{
+	if (p->policy == SCHED_FIFO || p->policy == SCHED_RR)
+		return (uint8_t)(PRIORITY_REAL + p->rt_priority / 2);	/* below linuxd and the drivers */
+	if (p->policy == SCHED_IDLE)
+		return PRIORITY_NORMAL - 24;
+	return (uint8_t)(PRIORITY_NORMAL - p->nice);
+}
+
+static void priority_apply(struct process *p)
+{
+	uint8_t priority = process_priority(p);
+
+	FOR_EACH_THREAD(p, t)
+		if (p->image && t->number != THREAD_UNKNOWN)
+			tess_thread_priority(p->image->task, t->number, priority, 0);
+}
+
+/* setpriority(2): lower is anybody's, higher needs uid 0 or RLIMIT_NICE */
+static int nice_set(const struct process *from, struct process *p, int nice)
+{
+	uint64_t limit = p->rlimits[RLIMIT_NICE][0];
+	bool allowed = from->cred.euid == 0 || nice >= p->nice || (uint64_t)(20 - nice) <= limit;
+
+	if (from->cred.euid != 0 && from->cred.euid != p->cred.euid && from->cred.euid != p->cred.uid)
+		return -EPERM;
+	if (!allowed)
+		return -EACCES;
+	p->nice = nice;
+	priority_apply(p);
+	return 0;
+}
+
+static bool priority_selects(const struct process *from, const struct process *p, uint64_t which, uint32_t who)
+{
+	if (p->state == PROCESS_ZOMBIE)
+		return false;
+	switch (which) {
+	case PRIO_PROCESS: return who ? p->pid == who : p == from;
+	case PRIO_PGRP: return p->group && (who ? p->group->pgid == who : p->group == from->group);
+	default: return p->cred.uid == (who ? who : from->cred.uid);
+	}
+}
+
+void request_priority(struct request *r)
+{
+	uint64_t which = r->words[2];
+	uint32_t who = (uint32_t)r->words[3];
+	int nice = (int)(int32_t)r->words[4], result = -ESRCH;
+
+	if (which > PRIO_USER) {
+		request_reply(r, -EINVAL);
+		return;
+	}
+	nice = nice < -20 ? -20 : nice > 19 ? 19 : nice;
+	if (which == PRIO_PROCESS && who && !process_by_pid(who) && thread_by_tid(who))
+		who = thread_by_tid(who)->process->pid;
+	FOR_EACH_PROCESS(p) {
+		int one;
+
+		if (!priority_selects(r->process, p, which, who))
+			continue;
+		one = r->words[1] ? nice_set(r->process, p, nice) : 20 - p->nice;
+		if (r->words[1] ? result == -ESRCH || one < 0 : one > result)
+			result = one;
+	}
+	request_reply(r, result);
+}
+
+/* --- sched_* ------------------------------------------------------------------------------------------ */
+
+static uint64_t cpus_all(void)
+{
+	static uint64_t all;
+	struct system_info info;
+
+	if (!all && tess_system_query(&info) == 0)
+		all = (1ull << info.ncpus) - 1;
+	return all ? all : 1;
+}
+
+/* sched_setscheduler(2) */
+static int policy_set(const struct process *from, struct process *p, int policy, int rt, int nice, bool set_nice)
+{
+	bool reset = policy & SCHED_RESET_ON_FORK;
+
+	policy &= ~SCHED_RESET_ON_FORK;
+	if (policy == SCHED_FIFO || policy == SCHED_RR) {
+		if (rt < 1 || rt > 99)
+			return -EINVAL;
+		if (from->cred.euid != 0 && (uint64_t)rt > p->rlimits[RLIMIT_RTPRIO][0])
+			return -EPERM;
+	} else if (policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE) {
+		if (rt != 0)
+			return -EINVAL;
+	} else {
+		return -EINVAL;		/* SCHED_DEADLINE: there is none */
+	}
+	if (from->cred.euid != 0 && from->cred.euid != p->cred.euid && from->cred.euid != p->cred.uid)
+		return -EPERM;
+	if (set_nice && nice < p->nice && from->cred.euid != 0)
+		return -EPERM;
+	p->policy = policy;
+	p->rt_priority = rt;
+	p->reset_on_fork = reset;
+	if (set_nice)
+		p->nice = nice;
+	priority_apply(p);
+	return 0;
+}
+
+static void affinity_get(struct request *r, struct process *p)
+{
+	uint64_t mask = (p->affinity ? p->affinity : ~0ull) & cpus_all();
+
+	request_reply_data(r, sizeof(mask), &mask, sizeof(mask));
+}
+
+static void affinity_set(struct request *r, struct process *p)
+{
+	uint64_t mask = 0;
+
+	memcpy(&mask, r->payload, r->payload_len < sizeof(mask) ? r->payload_len : sizeof(mask));
+	mask &= cpus_all();
+	if (mask == 0) {
+		request_reply(r, -EINVAL);
+		return;
+	}
+	if (r->process->cred.euid != 0 && r->process->cred.euid != p->cred.euid && r->process->cred.euid != p->cred.uid) {
+		request_reply(r, -EPERM);
+		return;
+	}
+	p->affinity = mask;
+	FOR_EACH_THREAD(p, t)
+		if (p->image && t->number != THREAD_UNKNOWN)
+			tess_thread_affinity(p->image->task, t->number, mask);
+	request_reply(r, 0);
+}
+
+static void attr_get(struct request *r, struct process *p)
+{
+	struct linux_sched_attr a = { .size = sizeof(a), .policy = (uint32_t)p->policy, .nice = p->nice,
+		.priority = (uint32_t)p->rt_priority, .flags = p->reset_on_fork };
+
+	request_reply_data(r, 0, &a, sizeof(a));
+}
+
+static void attr_set(struct request *r, struct process *p)
+{
+	struct linux_sched_attr a = { 0 };
+
+	if (r->payload_len < 48) {
+		request_reply(r, -EINVAL);
+		return;
+	}
+	memcpy(&a, r->payload, r->payload_len < sizeof(a) ? r->payload_len : sizeof(a));
+	request_reply(r, policy_set(r->process, p, (int)a.policy | (a.flags & 1 ? SCHED_RESET_ON_FORK : 0),
+		(int)a.priority, a.nice < -20 ? -20 : a.nice > 19 ? 19 : a.nice,
+		a.policy == SCHED_OTHER || a.policy == SCHED_BATCH));
+}
+
+void request_sched(struct request *r)
+{
+	uint32_t pid = (uint32_t)r->words[2];
+	struct thread *t = pid ? thread_by_tid(pid) : r->thread;
+	struct process *p = t ? t->process : NULL;
+	int32_t value = (int32_t)r->words[3], param = 0;
+
+	if (!p || p->state == PROCESS_ZOMBIE) {
+		request_reply(r, (int32_t)pid < 0 ? -EINVAL : -ESRCH);
+		return;
+	}
+	if (r->payload_len >= sizeof(param))
+		memcpy(&param, r->payload, sizeof(param));
+	switch (r->words[1]) {
+	case LX_SCHED_GETAFFINITY: affinity_get(r, p); break;
+	case LX_SCHED_SETAFFINITY: affinity_set(r, p); break;
+	case LX_SCHED_GETSCHEDULER:
+		request_reply(r, p->policy | (p->reset_on_fork ? SCHED_RESET_ON_FORK : 0));
+		break;
+	case LX_SCHED_SETSCHEDULER: request_reply(r, policy_set(r->process, p, value, param, 0, false)); break;
+	case LX_SCHED_GETPARAM:
+		param = p->rt_priority;
+		request_reply_data(r, 0, &param, sizeof(param));
+		break;
+	case LX_SCHED_SETPARAM: request_reply(r, policy_set(r->process, p, p->policy, param, 0, false)); break;
+	case LX_SCHED_GETATTR: attr_get(r, p); break;
+	case LX_SCHED_SETATTR: attr_set(r, p); break;
+	default: request_reply(r, -EINVAL); break;
+	}
+}
