@@ -272,7 +272,7 @@ void request_utimens(struct request *r)
 }
 
 /* The set-id bits go when a file that has them is changed by somebody who could not set them. */
-static void setid_clear(struct inode *i, const struct cred *c)
+void inode_setid_clear(struct inode *i, const struct cred *c)
 {
 	uint32_t mode = i->mode;
 
@@ -301,7 +301,7 @@ int inode_truncate(struct inode *i, const struct cred *c, uint64_t size)
 	status = tess_content_set(i->content, ATTR_SIZE | ATTR_MTIME | ATTR_CTIME, &attr);
 	if (status < 0)
 		return errno_of(status);
-	setid_clear(i, c);
+	inode_setid_clear(i, c);
 	return 0;
 }
 

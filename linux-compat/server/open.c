@@ -115,6 +115,9 @@ static void open_regular(struct open_call *o, struct file *f)
 			error = inode_content(i);
 		if (error == 0 && (f->flags & O_TRUNC) && !o->created)
 			error = inode_truncate(i, o->cred, 0);
+		/* earlier than Linux, which waits for the first write; the power is gone in time */
+		if (error == 0 && (f->flags & O_ACCMODE) != O_RDONLY && !o->created && (i->mode & (S_ISUID | S_ISGID)))
+			inode_setid_clear(i, o->cred);
 		if (error == 0) {
 			reply_descriptor(o, f, i->content, OBJ_NONE, extra);
 			return;

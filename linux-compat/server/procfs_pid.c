@@ -33,6 +33,12 @@ static struct process *process_of(const struct inode *i)
 	return process_by_pid(i->pid);
 }
 
+/* The caller waits for us, and so does not look like what it is: running. */
+static char state_of(const struct process *p, const struct process *who)
+{
+	return p == who && view.state == 'S' ? 'R' : view.state;
+}
+
 static struct process *view_of(const struct inode *i)
 {
 	struct process *p = process_of(i);
@@ -77,7 +83,7 @@ static int stat_text(const struct inode *i, struct process *who, struct text *ou
 	if (!p)
 		return -ESRCH;
 	all = p == who || process_may_inspect(who, p);
-	text_printf(out, "%u (%s) %c %u %u %u %u %d %u %lu 0 %lu 0 %lu %lu 0 0 ", own_id(i), v->comm, v->state,
+	text_printf(out, "%u (%s) %c %u %u %u %u %d %u %lu 0 %lu 0 %lu %lu 0 0 ", own_id(i), v->comm, state_of(p, who),
 		v->ppid, v->pgid, v->sid, v->tty_rdev, v->tty_rdev ? (int)v->tty_pgrp : -1, 0x400000u,
 		(unsigned long)v->minor_faults, (unsigned long)v->major_faults,
 		(unsigned long)(v->user_ns / PROC_TICK_NS), (unsigned long)(v->system_ns / PROC_TICK_NS));
@@ -133,7 +139,6 @@ static int status_text(const struct inode *i, struct process *who, struct text *
 	unsigned long caps = c->euid == 0 ? 0x1fffffffffful : 0;
 	struct system_info info;
 
-	(void)who;
 	if (!p)
 		return -ESRCH;
 	text_printf(out, "Name:\t");
@@ -142,7 +147,7 @@ static int status_text(const struct inode *i, struct process *who, struct text *
 	if (v->fs)
 		text_printf(out, "Umask:\t%04o\n", v->fs->umask);
 	text_printf(out, "State:\t%s\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
-		state_name(v->state), v->tgid, own_id(i), v->ppid);
+		state_name(state_of(p, who)), v->tgid, own_id(i), v->ppid);
 	text_printf(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t64\nGroups:\t", c->uid, c->euid,
 		c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
 	for (uint32_t n = 0; n < c->ngroups; n++)

@@ -52,14 +52,15 @@ static void load_sample(void *arg)
 	timer_after(clock_mono_ns() + LOAD_EVERY_NS, load_sample, NULL, &load_timer);
 }
 
-static void process_counts(uint32_t *running, uint32_t *total)
+/* The caller counts as running: it waits for this answer only. */
+static void process_counts(struct process *who, uint32_t *running, uint32_t *total)
 {
 	static struct process_view v;
 
 	*running = *total = 0;
 	for (struct process *p = process_next(0); p; p = process_next(process_pid(p))) {
 		process_view(p, &v);
-		*running += v.state == 'R';
+		*running += v.state == 'R' || p == who;
 		*total += v.nthreads;
 	}
 }
@@ -69,12 +70,11 @@ static int loadavg_text(const struct inode *i, struct process *who, struct text 
 	uint32_t running, total;
 
 	(void)i;
-	(void)who;
 	if (!load_sampled) {
 		load_sampled = true;
 		load_sample(NULL);
 	}
-	process_counts(&running, &total);
+	process_counts(who, &running, &total);
 	for (int n = 0; n < 3; n++) {
 		uint32_t value = load[n] + LOAD_ONE / 200;
 
@@ -148,8 +148,7 @@ static int stat_text(const struct inode *i, struct process *who, struct text *ou
 	uint32_t running, total;
 
 	(void)i;
-	(void)who;
-	process_counts(&running, &total);
+	process_counts(who, &running, &total);
 	if (info_now() < 0)
 		return -EIO;
 	text_printf(out, "cpu  %lu 0 %lu %lu 0 0 0 0 0 0\n", ticks(cpu_sum(info.user_ns)), ticks(cpu_sum(info.kernel_ns)),

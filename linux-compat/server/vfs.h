@@ -299,6 +299,7 @@ void request_utimens(struct request *r);
 void request_truncate(struct request *r);
 void request_statfs(struct request *r);
 void request_xattr(struct request *r);
+void inode_setid_clear(struct inode *i, const struct cred *c);
 int inode_truncate(struct inode *i, const struct cred *c, uint64_t size);
 
 /* --- FIFOs (fifo.c) ------------------------------------------------------------------------------------------- */
