@@ -77,7 +77,7 @@ static bool archive_find(handle_t archive, const char *name, uint64_t *offset, u
 		file_len = hex8(h.text + 54);
 		name_len = hex8(h.text + 94);
 		data = (at + sizeof(h.text) + name_len + 3) & ~3ull;
-		if (name_len <= sizeof(h.name) && strncmp(h.name, name, sizeof(h.name)) == 0) {
+		if (strncmp(h.name, name, sizeof(h.name)) == 0) {	/* more NULs may follow, so that data is aligned */
 			*offset = data;
 			*size = file_len;
 			return true;
