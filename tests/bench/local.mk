@@ -15,6 +15,7 @@ EXTRA_DIST += \
 	tests/bench/bench.h \
 	tests/bench/README.md \
 	tests/bench/debt.md \
+	tests/bench/report.py \
 	tests/bench/run.py
 
 tests/bench/bench: $(bench_sources) tests/bench/bench.h

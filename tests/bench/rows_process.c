@@ -303,6 +303,7 @@ const struct row rows_process[] = {
 	{ "cond_pp", "condition variable ping-pong, two threads", 2000, NULL, cond_pp_loop, NULL },
 	{ "pthread", "pthread_create + pthread_join", 300, NULL, pthread_loop, NULL },
 	{ "forkexit", "fork + exit + wait", 150, fork_prepare, forkexit_loop, NULL },
+	{ "forksmall", "fork + exit + wait, small process", 200, NULL, forkexit_loop, NULL },
 	{ "forkexec", "fork + exec + exit + wait", 100, fork_prepare, forkexec_loop, NULL },
 	{ "vforkexec", "vfork + exec + exit + wait", 150, NULL, vforkexec_loop, NULL },
 	{ "sh", "sh -c 'exit 0' by system()", 60, sh_prepare, sh_loop, NULL },
