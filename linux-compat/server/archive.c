@@ -168,11 +168,11 @@ static struct dentry *parent_of(struct unpack *u, const char *name, const char *
 static bool data_move(struct unpack *u, struct inode *i, const struct entry *e)
 {
 	uint64_t size = e->field[H_SIZE], whole = 0;
-	struct content_attr attr = { .size = size };
+	struct content_attr attr = { .size = size, .mtime_ns = i->mtime_ns, .ctime_ns = i->ctime_ns };
 
 	if (size == 0)
 		return true;
-	if (inode_content(i) < 0 || tess_content_set(i->content, ATTR_SIZE, &attr) < 0)
+	if (inode_content(i) < 0 || tess_content_set(i->content, ATTR_SIZE | ATTR_MTIME | ATTR_CTIME, &attr) < 0)
 		return false;
 	if ((e->data_offset & (PAGE_SIZE - 1)) == 0)
 		whole = size & ~(PAGE_SIZE - 1);

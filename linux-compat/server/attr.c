@@ -296,6 +296,11 @@ int inode_truncate(struct inode *i, const struct cred *c, uint64_t size)
 
 	if (error < 0)
 		return error;
+	status = tess_content_attributes(i->content, &attr);
+	if (status < 0)
+		return errno_of(status);
+	if (attr.deny_write > 0)
+		return -ETXTBSY;
 	attr.size = size;
 	attr.mtime_ns = attr.ctime_ns = clock_real_ns();
 	status = tess_content_set(i->content, ATTR_SIZE | ATTR_MTIME | ATTR_CTIME, &attr);

@@ -80,51 +80,60 @@ static int open_check(const struct open_call *o, const struct path *p)
 	return 0;
 }
 
-static void reply_descriptor(struct open_call *o, struct file *f, handle_t object, uint32_t kind, uint32_t extra)
+static void open_failed(struct open_call *o, struct file *f, int error)
 {
-	handle_t cap;
-	int error = file_descriptor(f, object, kind, extra, &cap);
-
-	if (error < 0) {
-		if (f->device && f->device->close)
-			f->device->close(f);
-		file_free(f);
-		request_reply(o->r, error);
-		return;
-	}
-	request_reply_cap(o->r, 0, cap);
+	if (f->device && f->device->close)
+		f->device->close(f);
+	file_free(f);
+	request_reply(o->r, error);
 }
 
+static void reply_descriptor(struct open_call *o, struct file *f, handle_t object, uint32_t kind)
+{
+	handle_t cap;
+	int error = file_descriptor(f, object, kind, 0, &cap);
+
+	if (error < 0)
+		open_failed(o, f, error);
+	else
+		request_reply_cap(o->r, 0, cap);
+}
+
+static void open_pseudo(struct open_call *o, struct file *f)
+{
+	const struct inode_ops *ops = f->inode->ops;
+	int error = ops->open ? ops->open(f->inode, o->r->process, f->flags) : 0;
+
+	if (error < 0)
+		open_failed(o, f, error);
+	else
+		reply_descriptor(o, f, 0, OBJ_NONE);
+}
+
+/* O_TRUNC comes last: an open that fails has not emptied the file. */
 static void open_regular(struct open_call *o, struct file *f)
 {
 	struct inode *i = f->inode;
-	uint32_t extra = o->exec ? DESC_EXEC : 0;
-	int error = 0;
+	handle_t cap = 0;
+	int error = f->flags & O_DIRECT ? -EINVAL : inode_content(i);
 
-	if (i->ops) {
-		if (i->ops->open)
-			error = i->ops->open(i, o->r->process, f->flags);
-		if (error == 0) {
-			reply_descriptor(o, f, 0, OBJ_NONE, 0);
-			return;
-		}
-	} else {
-		if (f->flags & O_DIRECT)
-			error = -EINVAL;
-		if (error == 0)
-			error = inode_content(i);
-		if (error == 0 && (f->flags & O_TRUNC) && !o->created)
-			error = inode_truncate(i, o->cred, 0);
-		/* earlier than Linux, which waits for the first write; the power is gone in time */
-		if (error == 0 && (f->flags & O_ACCMODE) != O_RDONLY && !o->created && (i->mode & (S_ISUID | S_ISGID)))
-			inode_setid_clear(i, o->cred);
-		if (error == 0) {
-			reply_descriptor(o, f, i->content, OBJ_NONE, extra);
-			return;
-		}
+	if (error == 0)
+		error = file_descriptor(f, i->content, OBJ_NONE, o->exec ? DESC_EXEC : 0, &cap);
+	if (error < 0) {
+		open_failed(o, f, error);
+		return;
 	}
-	file_free(f);
-	request_reply(o->r, error);
+	if ((f->flags & O_TRUNC) && !o->created)
+		error = inode_truncate(i, o->cred, 0);
+	if (error < 0) {
+		tess_handle_close(cap);		/* its close notice frees the file */
+		request_reply(o->r, error);
+		return;
+	}
+	/* earlier than Linux, which waits for the first write; the power is gone in time */
+	if ((f->flags & O_ACCMODE) != O_RDONLY && !o->created && (i->mode & (S_ISUID | S_ISGID)))
+		inode_setid_clear(i, o->cred);
+	request_reply_cap(o->r, 0, cap);
 }
 
 /* Devices that only the kernel needs to know are one native call; the others have their driver here. */
@@ -135,7 +144,7 @@ static void open_device(struct open_call *o, struct file *f)
 	int error;
 
 	if (kind) {
-		reply_descriptor(o, f, 0, kind, 0);
+		reply_descriptor(o, f, 0, kind);
 		return;
 	}
 	f->device = S_ISCHR(i->mode) ? device_find(i->rdev) : NULL;
@@ -143,11 +152,11 @@ static void open_device(struct open_call *o, struct file *f)
 	if (error == 0 && f->device->open)
 		error = f->device->open(o->r, f, f->flags);
 	if (error < 0) {
-		file_free(f);
-		request_reply(o->r, error);
+		f->device = NULL;	/* it was never opened */
+		open_failed(o, f, error);
 		return;
 	}
-	reply_descriptor(o, f, 0, OBJ_NONE, 0);
+	reply_descriptor(o, f, 0, OBJ_NONE);
 }
 
 static void open_at(struct open_call *o, const struct path *p)
@@ -165,13 +174,15 @@ static void open_at(struct open_call *o, const struct path *p)
 		return;
 	}
 	if (o->flags & O_PATH)
-		reply_descriptor(o, f, 0, OBJ_NONE, 0);
+		reply_descriptor(o, f, 0, OBJ_NONE);
+	else if (S_ISREG(i->mode) && i->ops)
+		open_pseudo(o, f);
 	else if (S_ISREG(i->mode))
 		open_regular(o, f);
 	else if (S_ISFIFO(i->mode))
 		fifo_open(o->r, f);
 	else if (S_ISDIR(i->mode))
-		reply_descriptor(o, f, 0, OBJ_NONE, 0);
+		reply_descriptor(o, f, 0, OBJ_NONE);
 	else
 		open_device(o, f);
 }

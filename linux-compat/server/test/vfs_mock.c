@@ -109,8 +109,6 @@ status_t tess_content_set(handle_t h, uint64_t mask, const volatile void *p)
 
 	if (!o || o->type != OBJ_CONTENT)
 		abort();
-	if ((mask & ATTR_SIZE) && o->attr.deny_write > 0)
-		return E_TXTBUSY;
 	if (mask & ATTR_SIZE)
 		data_resize(o, attr->size);
 	if (mask & ATTR_ATIME)

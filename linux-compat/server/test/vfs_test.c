@@ -595,6 +595,8 @@ static void test_exec(void)
 	OK(strcmp(info->path, "/bin/big") == 0, "by its real name");
 	IS(inode_deny_write(info->inode, 1) >= 0, 1, "while it runs");
 	IS(open_error(root, "/bin/big", O_WRONLY), -ETXTBSY, "it cannot be written");
+	IS(path1(root, LX_TRUNCATE, 0, 0, 0, "/bin/big"), -ETXTBSY, "nor cut");
+	IS(open_error(root, "/bin/big", O_RDONLY | O_TRUNC), -ETXTBSY, "nor emptied");
 	inode_deny_write(info->inode, -1);
 	IS(open_error(root, "/bin/big", O_WRONLY), 0, "and after that it can");
 	inode_put(info->inode);
