@@ -91,7 +91,7 @@ static bool node_drop(struct vmo *v, void *p, uint32_t level, uint64_t base, str
 	bool empty = true;
 
 	if (level == 0) {
-		if (d->budget == 0)
+		if (d->budget == 0 || base < d->first || base >= d->end)
 			return false;
 		d->budget--;
 		v->npages--;

@@ -1,0 +1,30 @@
+/*
+ * host.h -- the machine that host tests of kernel/mm run on: simulated RAM, one CPU, a small TLB.
+ */
+#ifndef KERNEL_TEST_HOST_H
+#define KERNEL_TEST_HOST_H
+
+#include "mm.h"
+#include "thread.h"
+#include <lib/test/tap.h>
+
+#define HOST_RAM (32ull << 20)
+
+void host_init(void);			/* RAM, mm_init, a current thread in a task without a space */
+struct vspace *host_space(void);	/* a fresh space; it becomes the current task's */
+void host_use(struct vspace *vs);	/* switch the current task to it */
+
+/* An access of the current task in user mode: by the TLB, else the tables, else a fault. */
+status_t host_read(uint64_t addr, uint8_t *byte);
+status_t host_write(uint64_t addr, uint8_t byte);
+int host_byte(uint64_t addr);		/* read, or -1000 + error */
+/* No TLB entry allows what the tables do not: else a flush is missing. */
+bool host_tlb_true(void);
+
+extern bool host_other_cpu;		/* pretend another CPU has every space loaded */
+extern uint64_t host_flushes;
+extern void (*host_preempt)(void);	/* runs once at the next preempt_point */
+extern uint64_t host_time;
+uint64_t host_free_pages(void);		/* free frames and bytes charged to root_pool must return */
+
+#endif
