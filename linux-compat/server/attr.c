@@ -30,7 +30,7 @@ static bool walk_request(struct request *r, struct walk *w, uint64_t at_flags, u
 	if (error == 0)
 		return true;
 	walk_end(w);
-	request_reply(r, error);
+	reply_walk_error(r, error);
 	return false;
 }
 
@@ -86,7 +86,7 @@ void request_access(struct request *r)
 			error = mount_writable(w.at.mount);
 	}
 	walk_end(&w);
-	request_reply(r, error);
+	reply_walk_error(r, error);
 }
 
 /* A magic link's text is that of where it leads. */

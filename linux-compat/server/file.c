@@ -526,7 +526,7 @@ void file_request(struct request *r)
 	case LX_IOCTL: file_ioctl(r, f); return;
 	case LX_FCNTL: file_fcntl(r, f); return;
 	case LX_FLOCK: lock_flock(r); return;
-	case LX_FSYNC: request_reply(r, S_ISFIFO(f->inode->mode) || f->device ? -EINVAL : 0); return;
+	case LX_FSYNC: request_reply(r, S_ISFIFO(f->inode->mode) || S_ISCHR(f->inode->mode) ? -EINVAL : 0); return;
 	case LX_FALLOCATE: file_fallocate(r, f); return;
 	case LX_FD_PATH: file_fd_path(r, f); return;
 	default: request_reply(r, -ENOSYS);

@@ -414,7 +414,7 @@ void request_mount(struct request *r)
 	if (error == 0)
 		error = mount_by_flags(r, flags, source, &w.at, type, options);
 	walk_end(&w);
-	request_reply(r, error);
+	reply_walk_error(r, error);
 }
 
 /* At start-up, before there is a process: path is one name in the root. */
@@ -497,7 +497,7 @@ void request_umount(struct request *r)
 	if (error == 0)
 		error = umount_found(&w.at, flags);
 	walk_end(&w);
-	request_reply(r, error);
+	reply_walk_error(r, error);
 }
 
 /* The caller's root is the initial one, which as on Linux cannot be pivoted away. */

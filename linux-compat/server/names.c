@@ -245,7 +245,7 @@ void request_link(struct request *r)
 	int error = link_request(r);
 
 	caps_close(r);
-	request_reply(r, error);
+	reply_walk_error(r, error);
 }
 
 /* May the name be taken out of its directory?  Sticky: only by owners of either.  may_delete of Linux. */

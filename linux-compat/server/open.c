@@ -278,7 +278,7 @@ void request_open(struct request *r)
 	if (error == 0 && (o.flags & O_CREAT))
 		error = create_or_find(&o, &w);
 	if (error < 0)
-		request_reply(r, error);
+		reply_walk_error(r, error);
 	else if (o.flags & O_TMPFILE_BIT)
 		open_tmpfile(&o, &w.at);
 	else
@@ -308,7 +308,7 @@ int vfs_open_exec(struct request *r, const char *path, uint32_t at_flags, handle
 		error = file_new(&w.at, O_RDONLY | O_LARGEFILE, &f);
 	if (error < 0) {
 		walk_end(&w);
-		return error;
+		return error == -LX_SELF_FD ? -EACCES : error;
 	}
 	error = file_descriptor(f, f->inode->content, OBJ_NONE, DESC_EXEC, desc);
 	if (error == 0) {

@@ -423,8 +423,8 @@ static int fd_link_text(const struct inode *i, struct process *who, char *buf, u
 }
 
 /*
- * Opening a descriptor again.  What linuxd does not serve (an anonymous pipe) has no name to open, and a
- * Descriptor of another task is not to be had: ENXIO.
+ * Opening a descriptor again.  What linuxd does not serve (an anonymous pipe) has no name to open: the caller's
+ * own its translator copies; one of another task is not to be had, ENXIO.
  */
 static int fd_link_jump(const struct inode *i, struct process *who, struct path *to)
 {
@@ -437,6 +437,10 @@ static int fd_link_jump(const struct inode *i, struct process *who, struct path 
 	if (!slot_info(i->number, true, &info))
 		return -ENOENT;
 	f = file_by_cookie(info.cookie);
+	if (!f && process_of(i) == who) {
+		vfs_self_fd = i->number;
+		return -LX_SELF_FD;
+	}
 	if (!f)
 		return -ENXIO;
 	*to = f->path;

@@ -96,7 +96,7 @@ static void request_chdir(struct request *r, bool root)
 	if (error == 0)
 		view_set(root ? &v->root : &v->cwd, &w.at);
 	walk_end(&w);
-	request_reply(r, error);
+	reply_walk_error(r, error);
 }
 
 /* getcwd(2): "(unreachable)" in front when the root does not contain it, ENOENT when it is deleted. */
@@ -142,6 +142,19 @@ uint32_t vfs_caller_tid(const struct process *who)
 {
 	return current && current->process == who && current->thread ? thread_tid(current->thread) :
 		process_pid(who);
+}
+
+uint32_t vfs_self_fd;
+
+/* A walk has failed.  Only open and stat can go on with a descriptor of the caller's own. */
+void reply_walk_error(struct request *r, int error)
+{
+	if (error != -LX_SELF_FD)
+		request_reply(r, error);
+	else if (r->words[0] == LX_OPEN || r->words[0] == LX_STAT)
+		request_reply_words(r, error, vfs_self_fd, 0);
+	else
+		request_reply(r, r->words[0] == LX_ACCESS ? 0 : -ENXIO);
 }
 
 void vfs_request(struct request *r)

@@ -20,6 +20,12 @@
 #include "server.h"
 #include "uapi.h"
 
+/*
+ * A path that leads, by /proc/self/fd/N, to a descriptor of the caller's own that linuxd does not serve (an
+ * anonymous pipe): LX_OPEN and LX_STAT answer -LX_SELF_FD and N in words[1]; the translator goes on by itself.
+ */
+#define LX_SELF_FD 513
+
 struct walk;
 struct text;
 struct dirent_out;
@@ -162,6 +168,8 @@ bool inode_owner_or_root(const struct inode *i, const struct cred *c);
 int inode_any_path(struct inode *i, struct path *to);	/* some place it can be seen at, with references */
 uint8_t mode_dirent_type(uint32_t mode);
 struct inode *inode_by_koid(uint64_t koid);	/* the file whose Content it is, NULL: none with a name */
+void reply_walk_error(struct request *r, int error);	/* LX_SELF_FD with its number */
+extern uint32_t vfs_self_fd;			/* the N of the last -LX_SELF_FD */
 uint32_t vfs_caller_tid(const struct process *who);	/* of the current request */
 int errno_of(status_t status);			/* a native status as a negative errno */
 
