@@ -133,7 +133,7 @@ void request_make(struct request *r)
 	if (error == 0)
 		error = name_create(&w, mode & ~process_fs(r->process)->umask, rdev, NULL, NULL);
 	walk_end(&w);
-	request_reply(r, error);
+	reply_walk_error(r, error);
 }
 
 void request_symlink(struct request *r)
@@ -157,7 +157,7 @@ void request_symlink(struct request *r)
 	if (error == 0)
 		error = name_create(&w, S_IFLNK | 0777, 0, target, NULL);
 	walk_end(&w);
-	request_reply(r, error);
+	reply_walk_error(r, error);
 }
 
 /* The directory that the second path of link and rename starts at. */
@@ -333,7 +333,7 @@ void request_unlink(struct request *r)
 	if (error == 0)
 		error = remove_found(&w, directory);
 	walk_end(&w);
-	request_reply(r, error);
+	reply_walk_error(r, error);
 }
 
 /* --- rename ------------------------------------------------------------------------------------- */
@@ -483,5 +483,5 @@ void request_rename(struct request *r)
 	int error = rename_request(r);
 
 	caps_close(r);
-	request_reply(r, error);
+	reply_walk_error(r, error);
 }

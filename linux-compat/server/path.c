@@ -167,6 +167,8 @@ static int link_jump_of(struct walk *w, struct inode *i)
 	if (w->resolve & (RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT))
 		return w->resolve & RESOLVE_NO_MAGICLINKS ? -ELOOP : -EXDEV;
 	error = i->ops->link_jump(i, w->process, to);
+	if (error == -LX_SELF_FD && (*w->rest || w->depth || w->must_be_dir))
+		return -ENOTDIR;
 	if (error < 0)
 		return error;
 	w->njumps++;
