@@ -107,9 +107,10 @@ entry_interrupt:
 	call	interrupt_in_program
 	ud2
 
-/* A fresh task: RDI is the block, RSP the top of its upcall stack. */
+/* A fresh task: RDI is the block. */
 	.balign	16
 exec_start:
+	lea	UPCALL_TOP(%rdi), %rsp
 	xor	%ebp, %ebp
 	call	exec_main
 	ud2
@@ -148,6 +149,7 @@ thread_child:
 	.globl	user_begin, user_end, user_fail
 	.globl	user_copy, user_zero, user_string, user_load64, user_load32, user_store64, user_store32
 	.globl	user_store8, user_store16, user_load16, user_xsave, user_fxsave, user_xrstor, user_fxrstor
+	.globl	user_rdfsbase, user_rdgsbase, user_cas32
 	.balign	16
 user_begin:
 /* int64_t user_copy(void *to, const void *from, uint64_t len) */
@@ -285,6 +287,25 @@ user_xrstor:
 user_fxrstor:
 	fxrstor64 (%rdi)
 	xor	%eax, %eax
+	ret
+/* int64_t user_rdfsbase(uint64_t *to): -EFAULT where the CPU has no such instruction */
+user_rdfsbase:
+	rdfsbase %rcx
+	mov	%rcx, (%rdi)
+	xor	%eax, %eax
+	ret
+user_rdgsbase:
+	rdgsbase %rcx
+	mov	%rcx, (%rdi)
+	xor	%eax, %eax
+	ret
+/* int64_t user_cas32(uint64_t at, uint32_t *expected, uint32_t value): 1 exchanged, 0 *expected is new */
+user_cas32:
+	mov	(%rsi), %eax
+	lock cmpxchg %edx, (%rdi)
+	mov	%eax, (%rsi)
+	sete	%al
+	movzbl	%al, %eax
 	ret
 user_end:
 user_fail:

@@ -6,7 +6,7 @@
  * header is the first thing in that segment.
  *
  * thread_args of every thread of a Linux task: window_lo .. exit_hi from here.  A fresh program's
- * first thread starts at exec_start with RSP = block + BLOCK_SIZE - 64 and RDI = block; where a fork
+ * first thread starts at `start` with RDI = block (RSP does not matter); where a fork
  * or vfork child or a thread starts, the translator says itself.
  */
 #ifndef LINUX_TRANSLATOR_IMAGE_H
@@ -23,7 +23,7 @@ struct translator_header {
 	uint64_t window_lo, window_hi;
 	uint64_t entry_call, entry_exception, entry_interrupt;
 	uint64_t exit_lo, exit_hi;
-	uint64_t exec_start;
+	uint64_t start;		/* of a fresh program's first thread */
 };
 _Static_assert(sizeof(struct translator_header) == 80, "entry.S lays it out");
 

@@ -1,0 +1,328 @@
+/*
+ * system.c -- what is about the system or fits no other family: names, memory figures, random bytes,
+ * prctl, copying between files, reboot; and numbers that are not known.
+ *
+ * Conforms: uname(2), sysinfo(2), getrandom(2), prctl(2), sendfile(2), splice(2), reboot(2).
+ * Tested:   tests/linux/system.c
+ */
+#include "translator.h"
+
+/* --- unknown numbers -------------------------------------------------------------------------------- */
+
+/* ENOSYS; linuxd hears of each number once, for /proc/tessera/unimplemented. */
+int64_t call_unknown_number(struct call_frame *f)
+{
+	struct task_state *s = self_state();
+	uint32_t nr = (uint32_t)f->orig_rax;
+	uint64_t bit = 1ull << nr % 64;
+
+	if (nr > CALLS_MAX)
+		return -ENOSYS;
+	if (!(__atomic_fetch_or(&s->unknown[nr / 64], bit, __ATOMIC_RELAXED) & bit))
+		server_call(LX_UNKNOWN, nr, 0, 0);
+	return -ENOSYS;
+}
+
+int64_t sys_unsupported(void)
+{
+	return call_unknown_number(self_frame());
+}
+
+/* --- the system --------------------------------------------------------------------------------------- */
+
+#define UTSNAME_SIZE	390u
+#define SYSINFO_SIZE	112u
+#define HOST_NAME_MAX	64u
+
+int64_t sys_uname(uint64_t to)
+{
+	int64_t r = server_call(LX_UNAME, 0, 0, 0);
+
+	return r < 0 ? r : copy_out(to, self_utcb()->msg.inline_data, UTSNAME_SIZE);
+}
+
+static int64_t name_set(uint64_t which, uint64_t text, uint64_t len)
+{
+	struct ipc_message *m = request(LX_UNAME_SET, which, 0, 0);
+
+	if ((uint32_t)len > HOST_NAME_MAX)
+		return -EINVAL;
+	if (copy_in(m->inline_data, text, (uint32_t)len))
+		return -EFAULT;
+	m->inline_data[(uint32_t)len] = 0;
+	m->inline_len = (uint32_t)len + 1;
+	return request_server();
+}
+
+int64_t sys_sethostname(uint64_t text, uint64_t len) { return name_set(0, text, len); }
+int64_t sys_setdomainname(uint64_t text, uint64_t len) { return name_set(1, text, len); }
+
+int64_t sys_sysinfo(uint64_t to)
+{
+	int64_t r = server_call(LX_SYSINFO, 0, 0, 0);
+
+	return r < 0 ? r : copy_out(to, self_utcb()->msg.inline_data, SYSINFO_SIZE);
+}
+
+int64_t sys_reboot(uint64_t magic, uint64_t magic2, uint64_t command)
+{
+	uint32_t m2 = (uint32_t)magic2;
+
+	if ((uint32_t)magic != 0xfee1dead || (m2 != 672274793 && m2 != 85072278 && m2 != 369367448 && m2 != 537993216))
+		return -EINVAL;
+	return server_call(LX_REBOOT, (uint32_t)command, 0, 0);
+}
+
+int64_t sys_personality(uint64_t persona) { return server_call(LX_PERSONALITY, (uint32_t)persona, 0, 0); }
+
+int64_t sys_getrandom(uint64_t buf, uint64_t len, uint64_t flags)
+{
+	uint64_t done = 0;
+	int64_t n;
+
+	if ((uint32_t)flags & ~7u || ((uint32_t)flags & 6) == 6)
+		return -EINVAL;
+	if (len > INT32_MAX)
+		len = INT32_MAX;
+	while (done < len) {
+		uint64_t step = len - done < IPC_BULK_MAX ? len - done : IPC_BULK_MAX;
+
+		n = tess_random_fill((void *)(buf + done), step);
+		if (n <= 0)
+			return done ? (int64_t)done : result(n);
+		done += (uint64_t)n;
+	}
+	return (int64_t)done;
+}
+
+#define MEMBARRIER_QUERY	0
+#define MEMBARRIER_PRIVATE	8
+#define MEMBARRIER_REGISTER	16
+
+/* rseq stays unknown, so glibc asks for the registration only of what a kernel call could do: none yet. */
+int64_t sys_membarrier(uint64_t command, uint64_t flags)
+{
+	return (uint32_t)flags == 0 && (uint32_t)command == MEMBARRIER_QUERY ? 0 : -EINVAL;
+}
+
+/* --- prctl ----------------------------------------------------------------------------------------------- */
+
+#define PR_SET_PDEATHSIG	1
+#define PR_GET_PDEATHSIG	2
+#define PR_SET_NAME		15
+#define PR_GET_NAME		16
+#define PR_GET_CHILD_SUBREAPER	37
+#define PR_GET_TID_ADDRESS	40
+#define COMM_SIZE		16u
+
+int64_t sys_prctl(uint64_t option, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	struct ipc_message *m = request(LX_PRCTL, (uint32_t)option, a, b);
+	int64_t r;
+
+	m->words[4] = c;
+	m->words[5] = d;
+	switch ((uint32_t)option) {
+	case PR_SET_NAME:
+		r = user_string((char *)m->inline_data, (const char *)a, COMM_SIZE - 1);
+		if (r < 0)
+			return r;
+		m->inline_data[r] = 0;
+		m->inline_len = (uint32_t)r + 1;
+		return request_server();
+	case PR_GET_NAME:
+		r = request_server();
+		return r < 0 ? r : copy_out(a, m->inline_data, COMM_SIZE);
+	case PR_GET_PDEATHSIG: case PR_GET_CHILD_SUBREAPER:
+		r = request_server();
+		return r < 0 ? r : user_store32(a, (uint32_t)m->words[1]);
+	case PR_GET_TID_ADDRESS:
+		return user_store64(a, self_thread()->clear_tid);
+	default:
+		return request_server();
+	}
+}
+
+/* --- from one descriptor to another -------------------------------------------------------------------------- */
+
+#define COPY_CHUNK	65536u
+
+int64_t sys_read(uint64_t fd, uint64_t buf, uint64_t len);
+int64_t sys_write(uint64_t fd, uint64_t buf, uint64_t len);
+int64_t sys_pread64(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset);
+int64_t sys_pwrite64(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset);
+int64_t sys_lseek(uint64_t fd, uint64_t offset, uint64_t whence);
+
+struct copy_end { uint64_t fd, offset; bool placed; };
+
+static int64_t chunk_write(struct copy_end *to, uint64_t buf, uint64_t len)
+{
+	uint64_t done = 0;
+
+	while (done < len) {
+		int64_t n = to->placed ? sys_pwrite64(to->fd, buf + done, len - done, to->offset) :
+			sys_write(to->fd, buf + done, len - done);
+
+		if (n <= 0)
+			return done ? (int64_t)done : n;
+		done += (uint64_t)n;
+		if (to->placed)
+			to->offset += (uint64_t)n;
+	}
+	return (int64_t)done;
+}
+
+/* What was read and cannot be written goes back: by seeking, or by not counting a placed offset. */
+static int64_t copy_through(struct copy_end *from, struct copy_end *to, uint64_t len, uint64_t buf, bool all)
+{
+	uint64_t done = 0;
+
+	while (done < len) {
+		uint64_t want = len - done < COPY_CHUNK ? len - done : COPY_CHUNK;
+		int64_t n = from->placed ? sys_pread64(from->fd, buf, want, from->offset) :
+			sys_read(from->fd, buf, want), w;
+
+		if (n <= 0)
+			return done ? (int64_t)done : n;
+		w = chunk_write(to, buf, (uint64_t)n);
+		if (!from->placed && w < n)
+			sys_lseek(from->fd, (uint64_t)((w > 0 ? w : 0) - n), 1);
+		if (w < 0)
+			return done ? (int64_t)done : w;
+		if (from->placed)
+			from->offset += (uint64_t)w;
+		done += (uint64_t)w;
+		if (w < n || !all)
+			break;
+	}
+	return (int64_t)done;
+}
+
+static int64_t copy_between(struct copy_end *from, struct copy_end *to, uint64_t len, bool all)
+{
+	int64_t buf, r;
+
+	if (len == 0)
+		return 0;
+	if (len > RW_MAX)
+		len = RW_MAX;
+	buf = tess_vspace_map(H_SELF, 0, COPY_CHUNK, MAP_READ | MAP_WRITE, H_NONE, 0);
+	if (buf < 0)
+		return -ENOMEM;
+	r = copy_through(from, to, len, (uint64_t)buf, all);
+	tess_vspace_unmap(H_SELF, (uint64_t)buf, COPY_CHUNK);
+	return r;
+}
+
+static int64_t end_make(struct copy_end *e, uint64_t fd, uint64_t offset)
+{
+	*e = (struct copy_end){ .fd = fd, .placed = offset != 0 };
+	if (!offset)
+		return 0;
+	if (user_load64(offset, &e->offset))
+		return -EFAULT;
+	return (int64_t)e->offset < 0 ? -EINVAL : 0;
+}
+
+static int64_t end_store(const struct copy_end *e, uint64_t offset)
+{
+	return offset ? user_store64(offset, e->offset) : 0;
+}
+
+int64_t sys_sendfile(uint64_t out, uint64_t in, uint64_t offset, uint64_t len)
+{
+	struct copy_end from, to = { .fd = out };
+	struct handle_info info;
+	int64_t r = end_make(&from, in, offset);
+
+	if (r < 0)
+		return r;
+	if (fd_bad(in) || tess_handle_query((handle_t)in, &info) < 0 || !(info.desc_flags & DESC_READ))
+		return -EBADF;
+	if (info.object_type == OBJ_PIPE)
+		return -EINVAL;
+	r = copy_between(&from, &to, len, true);
+	return r >= 0 && end_store(&from, offset) ? -EFAULT : r;
+}
+
+int64_t sys_copy_file_range(uint64_t in, uint64_t in_offset, uint64_t out, uint64_t out_offset, uint64_t len,
+			    uint64_t flags)
+{
+	struct copy_end from, to;
+	struct handle_info a, b;
+	int64_t r;
+
+	if ((uint32_t)flags)
+		return -EINVAL;
+	r = end_make(&from, in, in_offset);
+	if (r == 0)
+		r = end_make(&to, out, out_offset);
+	if (r < 0)
+		return r;
+	if (fd_bad(in) || fd_bad(out) || tess_handle_query((handle_t)in, &a) < 0 ||
+	    tess_handle_query((handle_t)out, &b) < 0 || !(a.desc_flags & DESC_READ) || !(b.desc_flags & DESC_WRITE) ||
+	    b.desc_flags & DESC_APPEND)
+		return -EBADF;
+	if (a.object_type != OBJ_CONTENT || b.object_type != OBJ_CONTENT)
+		return -EINVAL;
+	r = copy_between(&from, &to, len, true);
+	if (r >= 0 && (end_store(&from, in_offset) || end_store(&to, out_offset)))
+		return -EFAULT;
+	return r;
+}
+
+/* splice(2): one end must be a pipe; a chunk at a time, as much as there is. */
+int64_t sys_splice(uint64_t in, uint64_t in_offset, uint64_t out, uint64_t out_offset, uint64_t len, uint64_t flags)
+{
+	struct copy_end from, to;
+	struct handle_info a, b;
+	struct pipe_info room;
+	int64_t r;
+
+	if ((uint32_t)flags & ~15u)
+		return -EINVAL;
+	if (fd_bad(in) || fd_bad(out) || tess_handle_query((handle_t)in, &a) < 0 ||
+	    tess_handle_query((handle_t)out, &b) < 0 || !(a.desc_flags & DESC_READ) || !(b.desc_flags & DESC_WRITE))
+		return -EBADF;
+	if (a.object_type != OBJ_PIPE && b.object_type != OBJ_PIPE)
+		return -EINVAL;
+	if ((a.object_type == OBJ_PIPE && in_offset) || (b.object_type == OBJ_PIPE && out_offset))
+		return -ESPIPE;
+	r = end_make(&from, in, in_offset);
+	if (r == 0)
+		r = end_make(&to, out, out_offset);
+	if (r < 0)
+		return r;
+	/* what leaves a file must fit into the pipe: it could not be put back from there */
+	if (b.object_type == OBJ_PIPE && tess_pipe_query((handle_t)out, &room) >= 0 &&
+	    len > room.capacity - room.bytes && room.capacity > room.bytes)
+		len = room.capacity - room.bytes;
+	r = copy_between(&from, &to, len < COPY_CHUNK ? len : COPY_CHUNK, false);
+	if (r >= 0 && (end_store(&from, in_offset) || end_store(&to, out_offset)))
+		return -EFAULT;
+	return r;
+}
+
+/* --- limits that hold nobody back ------------------------------------------------------------------------------- */
+
+#define CAPABILITY_VERSION_3	0x20080522u
+
+/* capget(2): what uid 0 has on Linux shows all bits, anybody else none; no right hangs on them here. */
+int64_t sys_capget(uint64_t header, uint64_t data)
+{
+	struct { uint32_t version, pid; } h;
+	uint32_t sets[6] = { 0 };
+	uint32_t all = ids_get()->euid == 0 ? 0xffffffffu : 0;
+
+	if (copy_in(&h, header, sizeof(h)))
+		return -EFAULT;
+	if (h.version != CAPABILITY_VERSION_3) {
+		user_store32(header, CAPABILITY_VERSION_3);
+		return data ? -EINVAL : 0;
+	}
+	if (!data)
+		return 0;
+	sets[0] = sets[1] = all;
+	sets[3] = sets[4] = all ? 0x1ff : 0;
+	return copy_out(data, sets, sizeof(sets));
+}
