@@ -8,13 +8,12 @@ DOWNLOADS = $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/tessera
 FETCH = $(PYTHON) $(srcdir)/distro/fetch --cache $(DOWNLOADS) \
 	$(if $(SOURCES_DIR),--sources $(SOURCES_DIR))
 
-noinst_DATA += boot.img
+nobase_pkgdata_DATA += boot.img system.cpio
+nobase_dist_pkgdata_DATA += distro/fetch distro/sources.txt
 TEST_FILES += linux/vmlinuz
 CLEANFILES += boot.img system.cpio
 EXTRA_DIST += \
 	distro/README.md \
-	distro/fetch \
-	distro/sources.txt \
 	distro/busybox/build \
 	distro/busybox/config
 

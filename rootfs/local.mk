@@ -2,7 +2,7 @@
 # from every folder.
 
 runner_sources = rootfs/runner/runner.c
-noinst_DATA += rootfs/root.cpio rootfs/init
+nobase_pkgdata_DATA += rootfs/root.cpio rootfs/init
 CLEANFILES += rootfs/root.cpio rootfs/init rootfs/busybox.list
 ROOT_FILES += init=rootfs/init bin/busybox=distro/busybox/busybox
 

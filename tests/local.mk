@@ -5,9 +5,15 @@
 # make check-faults  faults, fuzzers and races
 
 boot_tests = \
-	tests/boot/run.bats
+	tests/boot/linux.bats \
+	tests/boot/run.bats \
+	tests/boot/shell.bats
 TESTS += $(boot_tests)
 EXTRA_DIST += $(boot_tests) tests/README.md tests/lib/guest.bash tests/lib/summary
+
+# `./tessera bench`, installed.
+nobase_pkgdata_DATA += tests/bench/bench
+nobase_dist_pkgdata_DATA += tests/bench/run.py tests/bench/report.py tests/bench/debt.md
 
 check_DATA = $(TEST_FILES)
 

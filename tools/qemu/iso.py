@@ -6,15 +6,18 @@ import tempfile
 
 MENU = """\
 serial --unit=0 --speed=115200
-terminal_input serial console
-terminal_output serial console
+terminal_input serial
+terminal_output serial
 set timeout=0
 set default=0
 menuentry Tessera {{
 	echo Tessera: loading
-	multiboot2 /boot/tessera.elf {words}
-	module2 /boot/boot.img
-	boot
+	if multiboot2 /boot/tessera.elf {words}; then
+		module2 /boot/boot.img
+		boot
+	fi
+	echo Tessera: this machine cannot load it
+	halt
 }}
 """
 NEEDED = {"grub-mkrescue": "grub-common", "xorriso": "xorriso", "mformat": "mtools"}
@@ -46,7 +49,8 @@ def iso_build(output, kernel, archive, command_line):
         shutil.copyfile(archive, os.path.join(boot, "boot.img"))
         with open(os.path.join(boot, "grub", "grub.cfg"), "w", encoding="utf-8") as file:
             file.write(MENU.format(words=menu_quote(command_line)))
-        result = subprocess.run(["grub-mkrescue", "-o", os.path.join(folder, "iso"),
+        result = subprocess.run(["grub-mkrescue", "--fonts=", "--locales=", "--themes=",
+                                 "-o", os.path.join(folder, "iso"),
                                  os.path.join(folder, "root")],
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                 check=False)
