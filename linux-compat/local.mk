@@ -1,0 +1,49 @@
+# linux-compat: linuxd (server/), the translator, the vDSO.  Needs lib/local.mk (ABI_GENERATED) and
+# elf/local.mk (elf_sources).
+include linux-compat/server/local.mk
+
+translator_cflags = -std=gnu11 -Wall -Wextra -Wno-override-init -O2 -ffreestanding -fno-builtin -fpie \
+	-fvisibility=hidden -mgeneral-regs-only -mno-red-zone -fno-stack-protector -fomit-frame-pointer \
+	-fno-asynchronous-unwind-tables -fcf-protection=none -fno-tree-loop-distribute-patterns
+translator_ldscript = $(top_srcdir)/linux-compat/translator/image.ld
+
+noinst_PROGRAMS += linux-compat/translator/translator
+FREESTANDING += linux-compat/translator/translator
+SYSTEM_FILES += boot/translator=linux-compat/translator/translator.stripped
+
+linux_compat_translator_translator_SOURCES = \
+	linux-compat/translator/entry.S \
+	linux-compat/translator/errno.c \
+	linux-compat/translator/exec.c \
+	linux-compat/translator/fd.c \
+	linux-compat/translator/futex.c \
+	linux-compat/translator/ids.c \
+	linux-compat/translator/image.h \
+	linux-compat/translator/ioctl.c \
+	linux-compat/translator/lib.c \
+	linux-compat/translator/lock.c \
+	linux-compat/translator/memory.c \
+	linux-compat/translator/names.c \
+	linux-compat/translator/offsets.h \
+	linux-compat/translator/poll.c \
+	linux-compat/translator/process.c \
+	linux-compat/translator/request.c \
+	linux-compat/translator/sigframe.c \
+	linux-compat/translator/signal.c \
+	linux-compat/translator/start.c \
+	linux-compat/translator/system.c \
+	linux-compat/translator/table.c \
+	linux-compat/translator/time.c \
+	linux-compat/translator/trace.c \
+	linux-compat/translator/translator.h \
+	linux-compat/table/calls.h \
+	linux-compat/uapi/linux.h \
+	$(elf_sources)
+linux_compat_translator_translator_CPPFLAGS = -I$(top_srcdir) -I$(top_builddir)
+linux_compat_translator_translator_CFLAGS = $(translator_cflags)
+linux_compat_translator_translator_CCASFLAGS = -I$(top_srcdir)/linux-compat/translator
+linux_compat_translator_translator_LDFLAGS = -nostdlib -static -no-pie -Wl,-T,$(translator_ldscript) \
+	-Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments
+linux_compat_translator_translator_DEPENDENCIES = $(translator_ldscript)
+
+EXTRA_DIST += linux-compat/README.md linux-compat/translator/image.ld
