@@ -11,17 +11,18 @@
 #define BUCKETS_FIRST	2048u
 #define UNUSED_MAX	256u
 
-static struct dentry **buckets;
-static uint32_t bucket_mask, dentry_count;
+struct dentry **dentry_buckets;
+uint32_t dentry_bucket_mask;
+static uint32_t dentry_count;
 static struct dentry unused_list = { .unused_next = &unused_list, .unused_prev = &unused_list };
 static uint32_t unused_count;
 
 void dentry_init(void)
 {
-	if (buckets)
+	if (dentry_buckets)
 		return;
-	buckets = mem_alloc(BUCKETS_FIRST * sizeof(*buckets));
-	bucket_mask = BUCKETS_FIRST - 1;
+	dentry_buckets = mem_alloc(BUCKETS_FIRST * sizeof(*dentry_buckets));
+	dentry_bucket_mask = BUCKETS_FIRST - 1;
 }
 
 uint32_t name_hash(const char *name, uint32_t len)
@@ -33,33 +34,9 @@ uint32_t name_hash(const char *name, uint32_t len)
 	return h;
 }
 
-/* The name's own hash and the directory's address: the low bits of addresses say little. */
-static inline uint32_t bucket_of(const struct dentry *dir, uint32_t hash)
-{
-	return (hash ^ hash >> 15 ^ (uint32_t)((uintptr_t)dir >> 6)) & bucket_mask;
-}
-
-static inline bool name_equal(const char *a, const char *b, uint32_t len)
-{
-	while (len--)
-		if (*a++ != *b++)
-			return false;
-	return true;
-}
-
-struct dentry *dentry_find(struct dentry *dir, const char *name, uint32_t len, uint32_t hash)
-{
-	struct dentry *d = buckets[bucket_of(dir, hash)];
-
-	for (; d; d = d->hash_next)
-		if (d->hash == hash && d->parent == dir && d->len == len && name_equal(d->name, name, len))
-			return d;
-	return NULL;
-}
-
 static void hash_insert(struct dentry *d)
 {
-	struct dentry **head = &buckets[bucket_of(d->parent, d->hash)];
+	struct dentry **head = &dentry_buckets[dentry_bucket(d->parent, d->hash)];
 
 	d->hash_next = *head;
 	*head = d;
@@ -68,7 +45,7 @@ static void hash_insert(struct dentry *d)
 
 static void hash_remove(struct dentry *d)
 {
-	struct dentry **link = &buckets[bucket_of(d->parent, d->hash)];
+	struct dentry **link = &dentry_buckets[dentry_bucket(d->parent, d->hash)];
 
 	while (*link != d)
 		link = &(*link)->hash_next;
@@ -79,14 +56,14 @@ static void hash_remove(struct dentry *d)
 /* Doubles the table when chains grow; keeps the old one when there is no memory for that. */
 static void hash_grow(void)
 {
-	uint32_t old = bucket_mask + 1;
+	uint32_t old = dentry_bucket_mask + 1;
 	struct dentry **bigger = mem_alloc(2ull * old * sizeof(*bigger));
-	struct dentry **before = buckets;
+	struct dentry **before = dentry_buckets;
 
 	if (!bigger)
 		return;
-	buckets = bigger;
-	bucket_mask = 2 * old - 1;
+	dentry_buckets = bigger;
+	dentry_bucket_mask = 2 * old - 1;
 	for (uint32_t n = 0; n < old; n++) {
 		for (struct dentry *d = before[n], *next; d; d = next) {
 			next = d->hash_next;
@@ -184,7 +161,7 @@ static void child_unlink(struct dentry *d)
 /* The name exists from here on; the caller's reference of dentry_new becomes the one for existing. */
 void dentry_add(struct dentry *d)
 {
-	if (dentry_count > 2 * bucket_mask)
+	if (dentry_count > 2 * dentry_bucket_mask)
 		hash_grow();
 	hash_insert(d);
 	child_append(d);
@@ -354,8 +331,8 @@ void dentry_exchange(struct dentry *a, struct dentry *b)
 /* Every name there is, in no order. */
 void dentry_each(bool (*visit)(struct dentry *d, void *arg), void *arg)
 {
-	for (uint32_t n = 0; n <= bucket_mask; n++)
-		for (struct dentry *d = buckets[n]; d; d = d->hash_next)
+	for (uint32_t n = 0; n <= dentry_bucket_mask; n++)
+		for (struct dentry *d = dentry_buckets[n]; d; d = d->hash_next)
 			if (visit(d, arg))
 				return;
 }

@@ -176,9 +176,35 @@ int errno_of(status_t status);			/* a native status as a negative errno */
 /* --- names (dentry.c) ----------------------------------------------------------------------------- */
 #define HASH_STEP(h, c)	(((h) ^ (uint8_t)(c)) * 0x01000193u)
 #define HASH_START	0x811c9dc5u
+extern struct dentry **dentry_buckets;
+extern uint32_t dentry_bucket_mask;
+
+/* The name's own hash and the directory's address, whose low bits say little. */
+static inline uint32_t dentry_bucket(const struct dentry *dir, uint32_t hash)
+{
+	return (hash ^ hash >> 15 ^ (uint32_t)((uintptr_t)dir >> 6)) & dentry_bucket_mask;
+}
+
+static inline bool name_equal(const char *a, const char *b, uint32_t len)
+{
+	for (uint32_t n = 0; n < len; n++)
+		if (a[n] != b[n])
+			return false;
+	return true;
+}
+
+/* The entry of a name, NULL when there is none (or, in a made-up directory, when it is not cached). */
+static inline struct dentry *dentry_find(const struct dentry *dir, const char *name, uint32_t len, uint32_t hash)
+{
+	struct dentry *d = dentry_buckets[dentry_bucket(dir, hash)];
+
+	for (; d; d = d->hash_next)
+		if (d->hash == hash && d->parent == dir && d->len == len && name_equal(d->name, name, len))
+			return d;
+	return NULL;
+}
 void dentry_init(void);
 uint32_t name_hash(const char *name, uint32_t len);
-struct dentry *dentry_find(struct dentry *dir, const char *name, uint32_t len, uint32_t hash);
 struct dentry *dentry_new(struct dentry *parent, const char *name, uint32_t len, struct inode *i);
 void dentry_add(struct dentry *d);			/* into hash and directory: the name exists */
 void dentry_remove(struct dentry *d);			/* the name is gone: D_DEAD, existence dropped */
