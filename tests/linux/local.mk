@@ -3,7 +3,7 @@
 linux_areas = dir efault exec fd files job memory mount pipe poll process procfs signal system \
 	thread time tty
 linux_programs = $(linux_areas:%=tests/linux/%)
-linux_fuzzers = tests/linux/fuzz/calls tests/linux/fuzz/code tests/linux/fuzz/elf
+linux_fuzzers = $(addprefix tests/linux/fuzz/,calls code elf native scribble)
 
 TESTS += tests/linux/conformance.py
 FAULT_TESTS += tests/linux/fuzz/run.py
@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	tests/linux/conformance.py \
 	tests/linux/fuzz/fuzz.h \
 	tests/linux/fuzz/run.py \
+	tests/linux/fuzz/translator.h \
 	tests/linux/tap.h
 
 # Bad pointers and ignored results are what is being tested here.
@@ -25,6 +26,6 @@ linux_test_compile = $(MUSL_CC) -std=gnu11 -static -O1 -g -Wall -Wextra -Wno-unu
 $(linux_programs): tests/linux/%: tests/linux/%.c tests/linux/tap.h
 	$(AM_V_CC)$(MKDIR_P) tests/linux && $(linux_test_compile) -o $@ $(srcdir)/tests/linux/$*.c
 
-$(linux_fuzzers): tests/linux/fuzz/%: tests/linux/fuzz/%.c tests/linux/fuzz/fuzz.h
+$(linux_fuzzers): tests/linux/fuzz/%: tests/linux/fuzz/%.c tests/linux/fuzz/fuzz.h tests/linux/fuzz/translator.h
 	$(AM_V_CC)$(MKDIR_P) tests/linux/fuzz && \
 		$(linux_test_compile) -o $@ $(srcdir)/tests/linux/fuzz/$*.c

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""Runs the fuzzers on Linux first and then on Tessera, each with fixed seeds; prints TAP.
+
+usage: run.py [--on linux|tessera|both|host] [--seconds N] [--seed N] [FUZZER ...]
+
+A guest that panics, hangs or loses a sane answer is a failure; its line names seed and round.
+"""
+import argparse
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.environ.get("TESSERA_SRC") or os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+BUILD = os.environ.get("TESSERA_BUILD") or os.path.join(TOP, "build")
+FUZZERS = ["elf", "code", "calls", "native", "scribble"]
+SLACK_SECONDS = 120
+
+
+def command(system, fuzzer, args):
+    path = os.path.join(BUILD, "tests", "linux", "fuzz", fuzzer)
+    numbers = [str(args.seed), str(args.seconds)]
+    if system == "host":
+        return [path] + numbers
+    return [sys.executable, os.path.join(TOP, "tools", "qemu", "main.py"), "--layout", BUILD, "run",
+            "--on", system, "--timeout", str(args.seconds + SLACK_SECONDS),
+            "--add", f"{path}:/fuzz", "--", "/fuzz"] + numbers
+
+
+def fuzz(system, fuzzer, args):
+    """Whether it passed, and what was said about it."""
+    try:
+        result = subprocess.run(command(system, fuzzer, args), stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                errors="replace", timeout=args.seconds + 2 * SLACK_SECONDS,
+                                check=False)
+    except subprocess.TimeoutExpired:
+        return False, ["it did not end"]
+    lines = result.stdout.splitlines()
+    passed = result.returncode == 0 and any(line.startswith("ok 1 - ") for line in lines)
+    said = [line.lstrip("# ") for line in lines if not line.startswith(("ok ", "not ok ", "1.."))]
+    return passed, said + ([] if passed else [f"status {result.returncode}"])
+
+
+def main():
+    parser = argparse.ArgumentParser(description="fuzzers on both systems")
+    parser.add_argument("--on", choices=("linux", "tessera", "both", "host"), default="both")
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("fuzzers", metavar="FUZZER", nargs="*", default=[])
+    args = parser.parse_args()
+    systems = ("linux", "tessera") if args.on == "both" else (args.on,)
+    wanted = [(system, fuzzer) for system in systems for fuzzer in args.fuzzers or FUZZERS]
+    failed = 0
+    print(f"1..{len(wanted)}", flush=True)
+    for number, (system, fuzzer) in enumerate(wanted, 1):
+        passed, said = fuzz(system, fuzzer, args)
+        failed += not passed
+        for line in said:
+            print(f"# {system}: {fuzzer}: {line}")
+        print(f"{'ok' if passed else 'not ok'} {number} - {system}: {fuzzer}: only the fuzzed "
+              "process suffers", flush=True)
+    return failed != 0
+
+
+sys.exit(main())
