@@ -51,9 +51,6 @@ _Noreturn void panic(const char *format, ...)
 	abort();
 }
 
-/* One CPU: whoever spins waits for ever. */
-void arch_spin_wait(void) { panic("a lock is taken twice"); }
-
 bool preempt_point(void)
 {
 	void (*hook)(void) = host_preempt;

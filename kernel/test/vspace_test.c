@@ -1,0 +1,680 @@
+/*
+ * vspace_test.c -- address spaces: faults, copy-on-write, objects, and a random run against a model.
+ */
+#include "host.h"
+#include <kernel/mm/local.h>
+#include <stdlib.h>
+#include "lease.h"
+
+#define AT 0x400000ull
+#define PG(n) ((uint64_t)(n) * PAGE_SIZE)
+#define RW (MAP_READ | MAP_WRITE)
+#define MAX_ALL (MAP_MAX_READ | MAP_MAX_WRITE | MAP_MAX_EXEC)
+#define FAULT(e) (-1000 + (int)(e))
+
+static uint64_t frames_at_start;
+
+static unsigned count(struct vspace *vs)
+{
+	unsigned n = 0;
+
+	for (struct tree_node *t = tree_first(&vs->mappings); t; t = tree_next(t))
+		n++;
+	return n;
+}
+
+static void done(struct vspace *vs)
+{
+	CHECK(host_tlb_true());
+	object_put(&vs->object);
+}
+
+static struct vspace *with_anon(uint64_t pages)
+{
+	struct vspace *vs = host_space();
+
+	CHECK(vspace_map_anon(vs, AT, PG(pages), RW) == 0);
+	return vs;
+}
+
+static int64_t place(struct vspace *vs, uint64_t len, uint64_t flags)
+{
+	struct mapping like = { .kind = MAPPING_ANON };
+
+	return vspace_map_like(vs, 0, len, flags | MAX_ALL, &like);
+}
+
+/* --- anonymous memory ---------------------------------------------------------------------------------- */
+
+static void anon(void)
+{
+	struct vspace *vs = with_anon(4);
+	uint64_t used = root_pool->used;
+
+	CHECK(host_byte(AT + 5) == 0 && vs->resident_pages == 1 && root_pool->used > used);
+	CHECK(host_write(AT + PG(3), 7) == 0 && host_byte(AT + PG(3)) == 7 && vs->resident_pages == 2);
+	CHECK(host_byte(AT + PG(4)) == FAULT(E_NOENT) && host_byte(AT - 1) == FAULT(E_NOENT));
+	done(vs);
+}
+
+static void read_only_zero(void)
+{
+	struct vspace *vs = host_space();
+	uint64_t free_before;
+
+	CHECK(vspace_map_anon(vs, AT, PG(100), MAP_READ) == 0);
+	CHECK(host_byte(AT) == 0);
+	free_before = host_free_pages();
+	for (int i = 0; i < 100; i++)
+		CHECK(host_byte(AT + PG(i)) == 0);
+	CHECK(host_free_pages() == free_before && host_write(AT, 1) == E_ACCESS);
+	CHECK(vspace_set_flags(vs, AT, AT + PG(1), MAP_PROT, RW) == 0 && host_write(AT, 1) == 0);
+	CHECK(host_byte(AT) == 1 && host_byte(AT + PG(1)) == 0);
+	done(vs);
+}
+
+static void unmap_parts(void)
+{
+	struct vspace *vs = with_anon(10);
+
+	for (int i = 0; i < 10; i++)
+		CHECK(host_write(AT + PG(i), (uint8_t)i) == 0);
+	CHECK(vspace_unmap(vs, AT + PG(4), PG(2)) == 0 && count(vs) == 2 && vs->mapped_pages == 8);
+	CHECK(vspace_unmap(vs, AT, PG(1)) == 0 && vspace_unmap(vs, AT + PG(9), PG(5)) == 0 && vs->mapped_pages == 6);
+	CHECK(host_byte(AT + PG(4)) == FAULT(E_NOENT) && host_byte(AT) == FAULT(E_NOENT));
+	CHECK(host_byte(AT + PG(1)) == 1 && host_byte(AT + PG(3)) == 3 && host_byte(AT + PG(8)) == 8);
+	CHECK(vs->resident_pages == 6);
+	CHECK(vspace_unmap(vs, 0, USER_TOP) == 0 && count(vs) == 0 && vs->resident_pages == 0);
+	done(vs);
+}
+
+static void joining(void)
+{
+	struct vspace *vs = host_space();
+
+	CHECK(vspace_map_anon(vs, AT, PG(1), RW) == 0 && vspace_map_anon(vs, AT + PG(2), PG(1), RW) == 0);
+	CHECK(count(vs) == 2 && vspace_map_anon(vs, AT + PG(1), PG(1), RW) == 0 && count(vs) == 1);
+	CHECK(vspace_map_anon(vs, AT + PG(3), PG(1), MAP_READ) == 0 && count(vs) == 2);
+	CHECK(vspace_set_flags(vs, AT + PG(3), AT + PG(4), MAP_PROT, RW) == 0 && count(vs) == 1);
+	CHECK(vspace_set_flags(vs, AT + PG(1), AT + PG(2), MAP_PROT, 0) == 0 && count(vs) == 3);
+	CHECK(vspace_set_flags(vs, AT, AT + PG(5), MAP_PROT, MAP_READ) == E_NOENT && count(vs) == 3);
+	done(vs);
+}
+
+static void placing(void)
+{
+	struct vspace *vs = host_space();
+	int64_t a = place(vs, PG(1), RW), b = place(vs, PG(3), RW), c;
+
+	CHECK(a == 0x700000000000 - 4096 && b == a - 3 * 4096 && count(vs) == 1);
+	CHECK(vspace_unmap(vs, (uint64_t)b + PG(1), PG(1)) == 0);
+	CHECK(place(vs, PG(1), RW) == b + 4096 && count(vs) == 1);
+	c = place(vs, PG(1), MAP_READ | MAP_GROWSDOWN_ABI);
+	CHECK(c == b - 4096 && place(vs, PG(1), RW) == c - (257 << 12));
+	CHECK(place(vs, 0x700000000000, RW) == E_NOMEM);
+	done(vs);
+}
+
+static void limits(void)
+{
+	struct vspace *vs = with_anon(4);
+	struct mapping like = { .kind = MAPPING_ANON };
+
+	vs->limit_pages = 6;
+	CHECK(place(vs, PG(3), RW) == E_NOMEM && place(vs, PG(2), RW) > 0 && place(vs, PG(1), RW) == E_NOMEM);
+	CHECK(vspace_map_like(vs, AT, PG(1), RW | MAP_FIXED_EMPTY, &like) == E_EXIST);
+	CHECK(vspace_map_like(vs, AT + 1, PG(1), RW | MAP_FIXED_ABI, &like) == E_INVAL);
+	CHECK(vspace_map_like(vs, 0, PG(1), RW | MAP_FIXED_ABI, &like) == E_INVAL);
+	CHECK(vspace_map_like(vs, USER_TOP - PG(1), PG(2), RW | MAP_FIXED_ABI, &like) == E_INVAL);
+	done(vs);
+}
+
+static void stack(void)
+{
+	struct vspace *vs = host_space();
+	uint64_t top = AT + (64ull << 20);
+
+	CHECK(vspace_map_anon(vs, top - PG(1), PG(1), RW | MAP_GROWSDOWN_ABI) == 0);
+	CHECK(host_write(top - PG(3), 1) == 0 && vs->mapped_pages == 3 && host_byte(top - PG(2)) == 0);
+	CHECK(host_byte(top - (8ull << 20) - 1) == FAULT(E_NOENT));
+	CHECK(vspace_map_anon(vs, top - PG(300), PG(1), RW) == 0);
+	CHECK(host_byte(top - PG(100)) == FAULT(E_NOENT) && host_byte(top - PG(40)) == 0);
+	done(vs);
+}
+
+/* --- protection ------------------------------------------------------------------------------------------ */
+
+static void no_access_keeps(void)
+{
+	struct vspace *vs = with_anon(2);
+
+	CHECK(host_write(AT, 9) == 0 && vspace_set_flags(vs, AT, AT + PG(2), MAP_PROT, 0) == 0);
+	CHECK(host_byte(AT) == FAULT(E_ACCESS) && host_write(AT, 1) == E_ACCESS && vs->resident_pages == 1);
+	CHECK(vspace_set_flags(vs, AT, AT + PG(2), MAP_PROT, MAP_READ) == 0 && host_byte(AT) == 9);
+	CHECK(host_write(AT, 1) == E_ACCESS);
+	CHECK(vspace_set_flags(vs, AT, AT + PG(2), MAP_PROT, RW) == 0 && host_write(AT, 1) == 0 && host_byte(AT) == 1);
+	CHECK(vspace_fault(vs, AT, MAP_EXEC) == E_ACCESS);
+	CHECK(vspace_set_flags(vs, AT, AT + PG(2), MAP_PROT, MAP_EXEC | MAP_READ) == 0 &&
+	      vspace_fault(vs, AT, MAP_EXEC) == 0);
+	done(vs);
+}
+
+static void max_protection(void)
+{
+	struct vspace *vs = host_space();
+
+	CHECK(vspace_map_anon(vs, AT, PG(1), MAP_READ | MAP_MAX_READ | MAP_MAX_EXEC) == 0);
+	CHECK(vspace_set_flags(vs, AT, AT + PG(1), MAP_PROT, RW) == E_ACCESS && host_byte(AT) == 0);
+	CHECK(vspace_set_flags(vs, AT, AT + PG(1), MAP_PROT, MAP_READ | MAP_EXEC) == 0);
+	done(vs);
+}
+
+/* --- fork -------------------------------------------------------------------------------------------------- */
+
+static void fork_isolates(void)
+{
+	struct vspace *a = with_anon(4), *b;
+
+	for (int i = 0; i < 3; i++)
+		CHECK(host_write(AT + PG(i), (uint8_t)(10 + i)) == 0);
+	CHECK(vspace_clone_for(a, root_pool, NULL, &b) == 0 && host_tlb_true());
+	CHECK(b->resident_pages == 3 && b->mapped_pages == 4 && count(b) == 1);
+	CHECK(host_write(AT, 20) == 0 && host_tlb_true());
+	host_use(b);
+	CHECK(host_byte(AT) == 10 && host_write(AT + PG(1), 30) == 0 && host_write(AT + PG(3), 40) == 0);
+	host_use(a);
+	CHECK(host_byte(AT) == 20 && host_byte(AT + PG(1)) == 11 && host_byte(AT + PG(3)) == 0);
+	uint64_t free_before = host_free_pages();
+
+	CHECK(host_write(AT + PG(1), 21) == 0 && host_free_pages() == free_before);	/* sole owner: in place */
+	CHECK(host_write(AT + PG(2), 22) == 0 && host_free_pages() == free_before - 1);
+	host_use(b);
+	CHECK(host_byte(AT + PG(2)) == 12 && host_byte(AT + PG(1)) == 30);
+	done(a);
+	CHECK(host_write(AT + PG(2), 31) == 0);
+	done(b);
+}
+
+static void fork_inherits(void)
+{
+	struct vspace *a = with_anon(3), *b;
+	struct frame *utcb = frame_alloc_zero(root_pool);
+	struct vmo *v;
+
+	CHECK(vmo_new(root_pool, PG(1), &v) == 0);
+	CHECK(vspace_map_vmo(a, AT + PG(3), PG(1), RW | MAP_SHARED_ABI, v, 0) == 0);
+	CHECK(vspace_map_utcb(a, AT + PG(8), utcb) == 0);
+	for (int i = 0; i < 4; i++)
+		CHECK(host_write(AT + PG(i), (uint8_t)(10 + i)) == 0);
+	CHECK(host_write(AT + PG(8), 1) == 0 && *(uint8_t *)frame_virt(utcb) == 1);
+	CHECK(vspace_set_flags(a, AT, AT + PG(1), MAP_NO_FORK | MAP_ZERO_FORK, MAP_NO_FORK) == 0);
+	CHECK(vspace_set_flags(a, AT + PG(1), AT + PG(2), MAP_NO_FORK | MAP_ZERO_FORK, MAP_ZERO_FORK) == 0);
+	CHECK(vspace_clone_for(a, root_pool, NULL, &b) == 0);
+	CHECK(host_write(AT + PG(3), 99) == 0);
+	host_use(b);
+	CHECK(host_byte(AT) == FAULT(E_NOENT) && host_byte(AT + PG(1)) == 0 && host_byte(AT + PG(2)) == 12);
+	CHECK(host_byte(AT + PG(3)) == 99 && host_byte(AT + PG(8)) == FAULT(E_NOENT));
+	vspace_unmap_utcb(a, AT + PG(8));
+	vspace_unmap_utcb(a, AT + PG(2));	/* not one: nothing happens */
+	CHECK(utcb->refs == 1 && mapping_at(a, AT + PG(2)));
+	frame_put(utcb);
+	object_put(&v->object);
+	done(a);
+	done(b);
+}
+
+static void fork_large(void)
+{
+	struct vspace *a = with_anon(5000), *b;
+
+	for (int i = 0; i < 5000; i += 3)
+		CHECK(host_write(AT + PG(i), (uint8_t)i) == 0);
+	CHECK(vspace_clone_for(a, root_pool, NULL, &b) == 0 && count(b) == 1 && b->mapped_pages == 5000);
+	host_use(b);
+	for (int i = 0; i < 5000; i += 3)
+		CHECK(host_byte(AT + PG(i)) == (uint8_t)i);
+	vspace_empty(a);
+	CHECK(a->resident_pages == 0 && a->mapped_pages == 0);
+	done(a);
+	done(b);
+}
+
+static struct vspace *victim;
+
+static void unmap_meanwhile(void)
+{
+	CHECK(vspace_unmap(victim, AT + PG(4000), PG(500)) == 0);
+	CHECK(vspace_map_anon(victim, AT + PG(4200), PG(10), MAP_READ) == 0);
+}
+
+static void fork_race(void)
+{
+	struct vspace *a = with_anon(5000), *b;
+
+	for (int i = 0; i < 5000; i++)
+		CHECK(host_write(AT + PG(i), 5) == 0);
+	victim = a;
+	host_preempt = unmap_meanwhile;
+	CHECK(vspace_clone_for(a, root_pool, NULL, &b) == 0 && !host_preempt);
+	host_use(b);
+	CHECK(host_byte(AT) == 5 && host_byte(AT + PG(4999)) == 5);
+	CHECK(host_byte(AT + PG(4150)) == FAULT(E_NOENT) && host_write(AT + PG(4205), 1) == E_ACCESS);
+	done(a);
+	done(b);
+}
+
+/* Every allocation of a fork made to fail once. */
+static void fork_starved(void)
+{
+	struct vspace *a = with_anon(3), *b = NULL;
+	struct pool *p;
+	unsigned failures = 0;
+
+	CHECK(vspace_map_anon(a, AT + (4ull << 20), PG(3), MAP_READ) == 0 && host_byte(AT + (4ull << 20)) == 0);
+	CHECK(host_write(AT, 1) == 0 && host_write(AT + PG(2), 3) == 0);
+	CHECK(pool_new(root_pool, 0, &p) == 0);
+	while (vspace_clone_for(a, p, NULL, &b) == E_NOMEM) {
+		CHECK(p->used == 0);
+		p->limit += 64;
+		failures++;
+	}
+	CHECK(failures > 10 && host_write(AT, 2) == 0 && host_byte(AT + PG(2)) == 3);
+	host_use(b);
+	CHECK(host_byte(AT) == 1);
+	done(b);
+	CHECK(p->used == 0);
+	object_put(&p->object);
+	done(a);
+}
+
+/* --- objects ---------------------------------------------------------------------------------------------------- */
+
+static struct vmo *numbered(uint64_t pages)
+{
+	struct vmo *v;
+
+	CHECK(vmo_new(root_pool, PG(pages), &v) == 0);
+	for (uint64_t i = 0; i < pages; i++) {
+		uint8_t byte = (uint8_t)(i + 1);
+
+		CHECK(vmo_copy_in(v, PG(i), &byte, 1) == 1);
+	}
+	return v;
+}
+
+static int vmo_byte(struct vmo *v, uint64_t offset)
+{
+	uint8_t byte = 0;
+
+	return vmo_copy_out(v, offset, &byte, 1) == 1 ? byte : -1;
+}
+
+static void private_overlay(void)
+{
+	struct vspace *vs = host_space();
+	struct vmo *v = numbered(40);
+	uint8_t byte = 77;
+
+	CHECK(vspace_map_vmo(vs, AT, PG(30), RW, v, PG(5)) == 0);
+	CHECK(host_byte(AT) == 6 && vs->resident_pages > 8 && vs->resident_pages <= 16);
+	CHECK(host_write(AT, 50) == 0 && vmo_byte(v, PG(5)) == 6 && host_byte(AT) == 50);
+	CHECK(host_write(AT + PG(29), 51) == 0 && vmo_byte(v, PG(34)) == 35);
+	CHECK(vmo_copy_in(v, PG(5), &byte, 1) == 1 && vmo_copy_in(v, PG(6), &byte, 1) == 1);
+	CHECK(host_byte(AT) == 50 && host_byte(AT + PG(1)) == 77);
+	object_put(&v->object);
+	done(vs);
+}
+
+static void shared_writes(void)
+{
+	struct vspace *a = host_space(), *b;
+	struct vmo *v = numbered(4);
+
+	CHECK(vspace_map_vmo(a, AT, PG(4), RW | MAP_SHARED_ABI, v, 0) == 0);
+	b = host_space();
+	CHECK(vspace_map_vmo(b, AT * 2, PG(4), MAP_READ | MAP_SHARED_ABI, v, 0) == 0);
+	CHECK(host_byte(AT * 2) == 1);
+	host_use(a);
+	CHECK(host_write(AT, 60) == 0 && vmo_byte(v, 0) == 60);
+	host_use(b);
+	CHECK(host_byte(AT * 2) == 60 && host_write(AT * 2, 1) == E_ACCESS);
+	object_put(&v->object);
+	done(a);
+	done(b);
+}
+
+static void truncation(void)
+{
+	struct vspace *vs = host_space();
+	struct vmo *v = numbered(8);
+
+	CHECK(vspace_map_vmo(vs, AT, PG(8), RW | MAP_SHARED_ABI, v, 0) == 0);
+	CHECK(vspace_map_vmo(vs, AT + PG(16), PG(8), RW, v, 0) == 0);
+	CHECK(host_write(AT + PG(5), 1) == 0 && host_write(AT + PG(16 + 6), 2) == 0 && host_byte(AT + PG(16)) == 1);
+	CHECK(host_write(AT + PG(3) + 200, 9) == 0);
+	CHECK(vmo_set_size(v, PG(3) + 100) == 0 && host_tlb_true());
+	CHECK(host_byte(AT + PG(5)) == FAULT(E_OVERFLOW) && host_byte(AT + PG(16 + 6)) == FAULT(E_OVERFLOW));
+	CHECK(host_byte(AT + PG(3)) == 4 && host_byte(AT + PG(3) + 200) == 0);
+	CHECK(host_write(AT + PG(3) + 300, 8) == 0);	/* beyond the end, in the last page */
+	CHECK(vmo_set_size(v, PG(8)) == 0 && host_byte(AT + PG(3) + 300) == 0 && host_byte(AT + PG(5)) == 0);
+	CHECK(vmo_zero_range(v, 0, PG(1)) == 0 && host_byte(AT) == 0 && host_byte(AT + PG(1)) == 2);
+	object_put(&v->object);
+	done(vs);
+}
+
+static void snapshot(void)
+{
+	struct vspace *vs = host_space();
+	struct vmo *v = numbered(4), *copy;
+
+	CHECK(vspace_map_vmo(vs, AT, PG(4), RW | MAP_SHARED_ABI, v, 0) == 0 && host_write(AT, 5) == 0);
+	CHECK(vmo_clone_range(v, 0, PG(4), root_pool, &copy) == 0 && host_tlb_true());
+	CHECK(host_write(AT, 6) == 0 && vmo_byte(copy, 0) == 5 && vmo_byte(v, 0) == 6);
+	CHECK(vspace_map_vmo(vs, AT + PG(8), PG(4), RW | MAP_SHARED_ABI, copy, 0) == 0);
+	CHECK(host_byte(AT + PG(9)) == 2 && host_write(AT + PG(9), 70) == 0 && host_byte(AT + PG(1)) == 2);
+	uint8_t byte = 71;
+
+	CHECK(host_byte(AT + PG(2)) == 3 && vmo_copy_in(v, PG(2), &byte, 1) == 1);
+	CHECK(host_byte(AT + PG(2)) == 71 && vmo_byte(copy, PG(2)) == 3 && host_tlb_true());
+	object_put(&v->object);
+	object_put(&copy->object);
+	done(vs);
+}
+
+static void fork_files(void)
+{
+	struct vspace *a = host_space(), *b;
+	struct vmo *v = numbered(10);
+
+	CHECK(vspace_map_vmo(a, AT, PG(10), RW, v, 0) == 0 && host_byte(AT) == 1 && host_write(AT + PG(1), 40) == 0);
+	CHECK(vspace_clone_for(a, root_pool, NULL, &b) == 0 && b->resident_pages == a->resident_pages);
+	CHECK(host_write(AT + PG(1), 41) == 0 && host_write(AT + PG(2), 42) == 0);
+	host_use(b);
+	CHECK(host_byte(AT + PG(1)) == 40 && host_byte(AT + PG(2)) == 3 && host_byte(AT) == 1);
+	CHECK(vmo_set_size(v, 0) == 0 && host_byte(AT) == FAULT(E_OVERFLOW) && host_byte(AT + PG(1)) == FAULT(E_OVERFLOW));
+	host_use(a);
+	CHECK(host_byte(AT + PG(2)) == FAULT(E_OVERFLOW));
+	object_put(&v->object);
+	done(a);
+	done(b);
+}
+
+static void sparse_write_fault(void)
+{
+	struct vspace *vs = host_space();
+	struct vmo *v;
+
+	CHECK(vmo_new(root_pool, PG(100), &v) == 0);
+	CHECK(vspace_map_vmo(vs, AT, PG(100), RW, v, 0) == 0 && host_write(AT + PG(50), 1) == 0 && v->npages == 0);
+	CHECK(host_byte(AT + PG(51)) == 0);
+	object_put(&v->object);
+	done(vs);
+}
+
+/* --- moving ------------------------------------------------------------------------------------------------------ */
+
+int64_t sys_vspace_remap(uint64_t h, uint64_t addr, uint64_t old_len, uint64_t new_len, uint64_t flags, uint64_t to);
+
+static void remapping(void)
+{
+	struct vspace *vs = with_anon(4);
+	int64_t to;
+
+	for (int i = 0; i < 4; i++)
+		CHECK(host_write(AT + PG(i), (uint8_t)(i + 1)) == 0);
+	CHECK(sys_vspace_remap(H_SELF, AT, PG(4), PG(6), 0, 0) == (int64_t)AT && vs->mapped_pages == 6);
+	CHECK(host_byte(AT + PG(5)) == 0 && count(vs) == 1);
+	CHECK(sys_vspace_remap(H_SELF, AT, PG(6), PG(4), 0, 0) == (int64_t)AT && vs->mapped_pages == 4);
+	CHECK(vspace_map_anon(vs, AT + PG(4), PG(1), MAP_READ) == 0);
+	CHECK(sys_vspace_remap(H_SELF, AT, PG(4), PG(6), 0, 0) == E_NOMEM);
+	to = sys_vspace_remap(H_SELF, AT, PG(4), PG(6), REMAP_MAY_MOVE, 0);
+	CHECK(to > 0 && host_byte(AT) == FAULT(E_NOENT) && host_byte((uint64_t)to + PG(3)) == 4 && host_tlb_true());
+	CHECK(host_byte((uint64_t)to + PG(5)) == 0 && vs->mapped_pages == 7);
+	CHECK(sys_vspace_remap(H_SELF, (uint64_t)to, PG(6), PG(2), REMAP_MAY_MOVE | REMAP_FIXED, AT + PG(4)) ==
+	      (int64_t)(AT + PG(4)));
+	CHECK(host_byte(AT + PG(4)) == 1 && host_byte(AT + PG(5)) == 2 && vs->mapped_pages == 2);
+	CHECK(sys_vspace_remap(H_SELF, AT + PG(4), PG(2), PG(2), REMAP_MAY_MOVE | REMAP_FIXED, AT + PG(5)) == E_INVAL);
+	CHECK(sys_vspace_remap(H_SELF, AT + PG(4), PG(3), PG(4), 0, 0) == E_NOENT);
+	to = sys_vspace_remap(H_SELF, AT + PG(4), PG(2), PG(2), REMAP_MAY_MOVE | REMAP_KEEP, 0);
+	CHECK(to > 0 && host_byte((uint64_t)to) == 1 && host_byte(AT + PG(4)) == 0);
+	done(vs);
+}
+
+static void remap_large(void)
+{
+	struct vspace *vs = with_anon(3000);
+	int64_t to;
+
+	for (int i = 0; i < 3000; i++)
+		CHECK(host_write(AT + PG(i), (uint8_t)i) == 0);
+	CHECK(vspace_map_anon(vs, AT + PG(3000), PG(1), MAP_READ) == 0);
+	to = sys_vspace_remap(H_SELF, AT, PG(3000), PG(3001), REMAP_MAY_MOVE, 0);
+	CHECK(to > 0);
+	for (int i = 0; i < 3000; i++)
+		CHECK(host_byte((uint64_t)to + PG(i)) == (uint8_t)i);
+	CHECK(vs->resident_pages == 3000);
+	done(vs);
+}
+
+/* --- others ------------------------------------------------------------------------------------------------------- */
+
+static void peeking(void)
+{
+	struct vspace *vs = with_anon(3);
+	struct vmo *v = numbered(2);
+	uint8_t buf[PAGE_SIZE * 2];
+
+	CHECK(vspace_map_vmo(vs, AT + PG(3), PG(2), MAP_READ, v, 0) == 0 && host_write(AT + PG(2) - 1, 9) == 0);
+	CHECK(vspace_peek(vs, AT + PG(1), buf, PG(2)) == (int64_t)PG(2) && buf[PAGE_SIZE - 1] == 9 && vs->resident_pages == 1);
+	CHECK(vspace_peek(vs, AT + PG(4), buf, PG(2)) == (int64_t)PG(1) && buf[0] == 2);
+	CHECK(vspace_peek(vs, AT + PG(5), buf, 1) == E_NOENT && vspace_peek(vs, ~0ull - 5, buf, 3) == E_NOENT);
+	CHECK(vspace_poke(vs, AT + PG(3) - 2, "abcd", 4) == 2 && host_byte(AT + PG(3) - 1) == 'b');
+	CHECK(vspace_poke(vs, AT + PG(3), "abcd", 4) == E_ACCESS);
+	object_put(&v->object);
+	done(vs);
+}
+
+static void futex_keys(void)
+{
+	struct vspace *vs = with_anon(1);
+	struct futex_key a, b;
+	struct vmo *v = numbered(4);
+
+	CHECK(vspace_map_vmo(vs, AT + PG(1), PG(2), RW | MAP_SHARED_ABI, v, PG(1)) == 0);
+	CHECK(vspace_map_vmo(vs, AT + PG(9), PG(2), RW | MAP_SHARED_ABI, v, PG(2)) == 0);
+	CHECK(vspace_futex_key(vs, AT + PG(2) + 8, false, &a) == 0 && vspace_futex_key(vs, AT + PG(9) + 8, false, &b) == 0);
+	CHECK(a.object == b.object && a.offset == b.offset && a.offset == PG(2) + 8);
+	vspace_futex_key_put(&a);
+	vspace_futex_key_put(&b);
+	CHECK(vspace_futex_key(vs, AT + 4, false, &a) == 0 && a.object == &vs->object && a.offset == AT + 4);
+	vspace_futex_key_put(&a);
+	CHECK(vspace_futex_key(vs, AT + PG(20), false, &a) == E_FAULT && vs->object.refs == 1);
+	object_put(&v->object);
+	done(vs);
+}
+
+static void leases(void)
+{
+	struct vspace *vs = with_anon(1), *other;
+	struct lease outer = { .object.refs = 1 }, inner = { .object.refs = 1, .parent = &outer };
+	struct vmo *v = numbered(2);
+	struct mapping like = { .kind = MAPPING_OBJECT, .vmo = v, .lease = &inner };
+
+	CHECK(vspace_map_like(vs, AT + PG(4), PG(2), RW | MAP_FIXED_ABI, &like) > 0 && inner.object.refs == 2);
+	CHECK(vspace_clone_for(vs, root_pool, NULL, &other) == 0 && inner.object.refs == 3);
+	CHECK(host_byte(AT + PG(4)) == 1);
+	vspace_end_lease(&outer);
+	CHECK(host_byte(AT + PG(4)) == FAULT(E_NOENT) && host_byte(AT) == 0 && inner.object.refs == 1 && count(other) == 1);
+	object_put(&v->object);
+	done(other);
+	done(vs);
+}
+
+/* --- at random, against a model ------------------------------------------------------------------------------------ */
+
+#define SPACES 4
+#define PAGES 64
+struct model_page { bool mapped, shared; uint8_t prot, value; };
+static struct model { struct vspace *vs; struct model_page page[PAGES]; } models[SPACES];
+static uint8_t shared_value[PAGES];	/* one object, mapped with page n at place n */
+static struct vmo *shared_vmo;
+
+static void model_check(struct model *m)
+{
+	host_use(m->vs);
+	for (unsigned i = 0; i < PAGES; i++) {
+		struct model_page *p = &m->page[i];
+		int want = !p->mapped ? FAULT(E_NOENT) : !p->prot ? FAULT(E_ACCESS) :
+			   p->shared ? shared_value[i] : p->value;
+
+		if (host_byte(AT + PG(i)) != want) {
+			CHECK(!"a page is not what the model says");
+			printf("# page %u: %d, wanted %d\n", i, host_byte(AT + PG(i)), want);
+		}
+	}
+}
+
+static void model_write(struct model *m, unsigned i)
+{
+	struct model_page *p = &m->page[i];
+	uint8_t value = (uint8_t)rand();
+	status_t s = host_write(AT + PG(i), value);
+
+	CHECK(s == (!p->mapped ? E_NOENT : !(p->prot & MAP_WRITE) ? E_ACCESS : 0));
+	if (s == 0 && p->shared)
+		shared_value[i] = value;
+	else if (s == 0)
+		p->value = value;
+}
+
+static void model_map(struct model *m, unsigned first, unsigned n)
+{
+	uint8_t prot = rand() % 3 ? RW : MAP_READ;
+	bool shared = rand() % 4 == 0;
+
+	if (shared)
+		CHECK(vspace_map_vmo(m->vs, AT + PG(first), PG(n), prot | MAP_SHARED_ABI, shared_vmo, PG(first)) == 0);
+	else
+		CHECK(vspace_map_anon(m->vs, AT + PG(first), PG(n), prot) == 0);
+	for (unsigned i = first; i < first + n; i++)
+		m->page[i] = (struct model_page){ true, shared, prot, 0 };
+}
+
+static void model_protect(struct model *m, unsigned first, unsigned n)
+{
+	static const uint8_t prots[] = { 0, MAP_READ, RW };
+	uint8_t prot = prots[rand() % 3];
+	status_t s = vspace_set_flags(m->vs, AT + PG(first), AT + PG(first + n), MAP_PROT, prot);
+	bool hole = false;
+
+	for (unsigned i = first; i < first + n; i++)
+		hole |= !m->page[i].mapped;
+	CHECK(s == (hole ? E_NOENT : 0));
+	for (unsigned i = first; i < first + n && !hole; i++)
+		m->page[i].prot = prot;
+}
+
+static void model_fork(struct model *m)
+{
+	struct model *to = &models[rand() % SPACES];
+
+	if (to == m)
+		return;
+	object_put(&to->vs->object);
+	*to = *m;
+	CHECK(vspace_clone_for(m->vs, root_pool, NULL, &to->vs) == 0);
+}
+
+static void model_unmap(struct model *m, unsigned first, unsigned n)
+{
+	CHECK(vspace_unmap(m->vs, AT + PG(first), PG(n)) == 0);
+	for (unsigned i = first; i < first + n; i++)
+		m->page[i].mapped = false;
+}
+
+static void model_punch(unsigned first, unsigned n)
+{
+	CHECK(vmo_zero_range(shared_vmo, PG(first), PG(n)) == 0);
+	memset(shared_value + first, 0, n);
+}
+
+static void model_step(struct model *m)
+{
+	unsigned first = (unsigned)rand() % PAGES, n = 1 + (unsigned)rand() % 12;
+
+	n = MIN(n, PAGES - first);
+	host_use(m->vs);
+	host_other_cpu = rand() % 2;
+	switch (rand() % 16) {
+	case 0: case 1: model_map(m, first, n); break;
+	case 2: model_unmap(m, first, n); break;
+	case 3: case 4: model_protect(m, first, n); break;
+	case 5: model_fork(m); break;
+	case 6: model_punch(first, n); break;
+	default:
+		for (int i = 0; i < 4; i++)
+			model_write(m, (unsigned)rand() % PAGES);
+	}
+	CHECK(host_tlb_true());
+}
+
+static void random_run(void)
+{
+	CHECK(vmo_new(root_pool, PG(PAGES), &shared_vmo) == 0);
+	for (int i = 0; i < SPACES; i++)
+		models[i].vs = host_space();
+	for (int i = 0; i < 6000 && !tap_failed; i++) {
+		model_step(&models[rand() % SPACES]);
+		if (i % 7 == 0)
+			model_check(&models[rand() % SPACES]);
+	}
+	for (int i = 0; i < SPACES; i++) {
+		model_check(&models[i]);
+		object_put(&models[i].vs->object);
+	}
+	object_put(&shared_vmo->object);
+	host_other_cpu = false;
+}
+
+static void nothing_left(void)
+{
+	CHECK(object_counts[OBJ_VMO] == 0 && object_counts[OBJ_VSPACE] == 0 && root_pool->used == 0);
+	CHECK(host_free_pages() + kmem_used_bytes() / PAGE_SIZE == frames_at_start && zero_frame->refs == 1);
+}
+
+int main(void)
+{
+	static const struct tap_case cases[] = {
+		{ "anonymous memory is zero and comes by one fault", anon },
+		{ "untouched read-only memory takes no frames", read_only_zero },
+		{ "unmapping cuts mappings anywhere", unmap_parts },
+		{ "alike neighbours are one mapping", joining },
+		{ "unplaced mappings fall from the top, into gaps first, not into a stack's", placing },
+		{ "ceilings and bad places are refused", limits },
+		{ "a stack grows down to its ceiling and keeps its distance", stack },
+		{ "memory without access keeps its contents", no_access_keeps },
+		{ "protection never exceeds what the mapping was given", max_protection },
+		{ "fork isolates both sides, the last holder writes in place", fork_isolates },
+		{ "fork follows each mapping's inheritance", fork_inherits },
+		{ "fork of a large space works in pieces", fork_large },
+		{ "a space that changes during its fork is copied as it is then", fork_race },
+		{ "a fork that fails for want of memory leaves nothing", fork_starved },
+		{ "a private mapping is an overlay over its object", private_overlay },
+		{ "a shared mapping writes the object", shared_writes },
+		{ "truncation takes pages out of every mapping", truncation },
+		{ "a clone of an object that is mapped writable stays as it was", snapshot },
+		{ "fork of file mappings copies entries and stays true", fork_files },
+		{ "a private write to a hole does not fill it", sparse_write_fault },
+		{ "remapping grows, shrinks, moves and keeps", remapping },
+		{ "a large mapping moves in pieces", remap_large },
+		{ "another space's memory is read without faulting it in", peeking },
+		{ "futex words of one shared page have one key", futex_keys },
+		{ "the end of a lease takes its mappings away everywhere", leases },
+		{ "random operations agree with a model", random_run },
+		{ "nothing is left", nothing_left },
+	};
+
+	host_init();
+	frames_at_start = host_free_pages() + kmem_used_bytes() / PAGE_SIZE;
+	return tap_run(cases, ARRAY_SIZE(cases));
+}
