@@ -3,20 +3,25 @@
  * makes them may suffer.
  *
  * Each child has its own seed, its own small pool, and one capability of every kind.  It makes calls until it
- * breaks itself, sleeps for ever or is done; the parent kills it after SLICE_NS and must hear of its death.
+ * breaks itself or is done; a call that sleeps is interrupted after SLICE_NS.  After SLICES of those it is
+ * killed, and the parent must hear of its death.
  */
 #include "selftest.h"
 
 #define CHILDREN	200
 #define CALLS		2000
-#define SLICE_NS	20000000ull
+#define SLICE_NS	1000000ull
+#define SLICES		20
 #define TIMEOUT_NS	5000000000ull
 #define HANDLES		24
 
 static handle_t handles[HANDLES];	/* what children are given; in a child: theirs */
 static unsigned nhandles;
-static uint8_t scratch[3 * 4096] __attribute__((aligned(4096)));
+static uint8_t *scratch;		/* pages of their own, unmapped above: results beyond it are faults */
 static uint64_t state;
+static uint64_t *calls_made;		/* shared with the children; a child may spoil it, and the count is but shown */
+
+#define SCRATCH_LEN	(3 * PAGE_SIZE)
 
 static uint64_t random_next(void)	/* xorshift64*, Vigna 2016 */
 {
@@ -69,18 +74,24 @@ static void attack(uint64_t seed, uint64_t unused)
 {
 	(void)unused;
 	state = seed * 0x9e3779b97f4a7c15ull | 1;
+	scratch = rt_pages_map(2 * SCRATCH_LEN);
+	if (!scratch)
+		rt_exit(2);
+	rt_pages_unmap(scratch + SCRATCH_LEN, SCRATCH_LEN);
 	for (unsigned i = 0; i < CALLS; i++) {
 		uint64_t nr = random_next() % (NR_CALLS + 2);
 
 		if (!call_wanted(nr))
 			continue;
 		for (unsigned j = 0; j < 16; j++)	/* structures of random content */
-			((uint64_t *)scratch)[random_next() % (sizeof(scratch) / 8)] = random_argument();
+			((uint64_t *)scratch)[random_next() % (SCRATCH_LEN / 8)] = random_argument();
 		if (random_next() % 8 == 0)
 			for (unsigned j = 0; j < sizeof(struct ipc_message) / 8; j += 3)
 				((uint64_t *)&utcb()->msg)[j] = random_argument();
 		native_call6(nr, random_argument(), random_argument(), random_argument(), random_argument(),
 			     random_argument(), random_argument());
+		__atomic_store_n(&utcb()->latch, 0, __ATOMIC_SEQ_CST);
+		++*calls_made;
 	}
 }
 
@@ -128,27 +139,41 @@ static void handles_close(void)
 /* Until the child is dead; true: it is. */
 static bool death_wait(handle_t endpoint, const struct child *child, uint64_t badge)
 {
-	uint64_t slice_end = rt_mono_ns() + SLICE_NS, give_up = slice_end + TIMEOUT_NS;
-	bool killed = false;
+	uint64_t give_up = rt_mono_ns() + TIMEOUT_NS;
+	unsigned slices = 0;
 
 	while (rt_mono_ns() < give_up) {
-		int64_t token = tess_ipc_recv(endpoint, killed ? give_up : slice_end);
+		int64_t token = tess_ipc_recv(endpoint, rt_mono_ns() + SLICE_NS);
 		bool mine = token == 0 && utcb()->msg.badge == badge;
 
 		if (mine && utcb()->msg.via == NOTICE_DEATH)
 			return true;
-		if (!killed && (mine || rt_mono_ns() >= slice_end)) {
-			killed = true;
+		if (mine || ++slices == SLICES)	/* it has broken itself, or had its time */
 			CHECK_IS(tess_task_kill(child->task, 1), 0);
-		}
+		else if (slices < SLICES)
+			tess_thread_notify(child->task, 0, 1, 0, NULL);
 	}
 	return false;
+}
+
+/* Says which child left something behind, so that its seed can be tried alone; the sum is checked later. */
+static void leak_show(uint64_t seed)
+{
+	static struct system_info now, last;
+
+	NEED(tess_system_query(&now));
+	for (unsigned type = 0; seed > 1 && type < OBJ_TYPES; type++)
+		if (now.objects[type] > last.objects[type])
+			rt_log("# seed %lu leaves %lu objects of type %u", seed,
+			       now.objects[type] - last.objects[type], type);
+	last = now;
 }
 
 static void children_attack(handle_t notify, bool fresh_objects)
 {
 	handle_t shared[HANDLES], theirs[HANDLES];
 
+	*calls_made = 0;
 	memcpy(shared, handles, sizeof(shared));
 	for (uint64_t n = 1; n <= CHILDREN; n++) {
 		struct child child;
@@ -165,9 +190,22 @@ static void children_attack(handle_t notify, bool fresh_objects)
 		if (!CHECK(death_wait(notify, &child, n)))
 			rt_log("# the child of seed %lu does not die", n);
 		child_drop(&child);
-		if (fresh_objects)
+		if (fresh_objects) {
 			handles_close();
+			leak_show(n);
+		}
 	}
+	rt_log("# %lu calls by %u tasks", *calls_made, CHILDREN);
+}
+
+/* before the first child: its mapping is shared, so every copy of the space has it */
+static void count_make(void)
+{
+	handle_t vmo = NEED_HANDLE(tess_vmo_create(H_SELF, PAGE_SIZE));
+
+	calls_made = rt_vmo_map(vmo, PAGE_SIZE, MAP_READ | MAP_WRITE | MAP_SHARED_ABI);
+	CHECK(calls_made);
+	tess_handle_close(vmo);
 }
 
 static void random_calls_hurt_only_their_task(void)
@@ -175,6 +213,7 @@ static void random_calls_hurt_only_their_task(void)
 	handle_t notify = NEED_HANDLE(tess_endpoint_create(H_SELF));
 	static struct system_info before, after;
 
+	count_make();
 	handles_make();
 	handles_close();
 	NEED(tess_system_query(&before));
