@@ -9,7 +9,8 @@ kernel_sources = \
 	kernel/debug/locks.c kernel/debug/log.c kernel/debug/panic.c kernel/debug/printf.c kernel/debug/trace.c \
 	kernel/ipc/ipc.c \
 	kernel/mm/clone.c kernel/mm/content.c kernel/mm/fault.c kernel/mm/frame.c kernel/mm/kmem.c \
-	kernel/mm/pool.c kernel/mm/usercopy.c kernel/mm/vmo.c kernel/mm/vspace.c \
+	kernel/mm/pool.c kernel/mm/remap.c kernel/mm/usercopy.c kernel/mm/vmo.c kernel/mm/vmo_calls.c kernel/mm/vspace.c \
+	kernel/mm/vspace_calls.c kernel/mm/zap.c \
 	kernel/object/counter.c kernel/object/descriptor.c kernel/object/hardware.c kernel/object/lease.c \
 	kernel/object/object.c kernel/object/pipe.c kernel/object/poll.c kernel/object/string.c \
 	kernel/object/table.c kernel/object/timer_object.c kernel/object/tree.c kernel/object/waitset.c \

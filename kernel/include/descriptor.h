@@ -27,12 +27,12 @@ struct descriptor {
 
 /* User memory in pieces, as one stream. */
 struct user_iter {
+	uint64_t base, len;		/* what is left of the piece under way */
+	uint64_t left, total;		/* bytes in all; what it began with */
 	const struct iovec_abi *iov;
-	uint32_t n, at;			/* pieces; the one under way */
-	uint64_t skip;			/* bytes of it already done */
-	uint64_t left;			/* bytes in all */
+	uint32_t n, at;
 };
-/* copy up to len bytes without faulting; the count moved on by */
+/* copy up to len bytes (no more than are left) without faulting; the count moved on by */
 size_t iter_copy_in(struct user_iter *it, void *to, size_t len);
 size_t iter_copy_out(struct user_iter *it, const void *from, size_t len);
 void iter_back(struct user_iter *it, uint64_t n);		/* undo the last n bytes */

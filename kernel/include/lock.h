@@ -8,6 +8,7 @@
 #ifndef KERNEL_LOCK_H
 #define KERNEL_LOCK_H
 
+#include "arch_lock.h"
 #include "kernel.h"
 
 enum lock_rank {
@@ -51,17 +52,11 @@ static inline void spin_init(struct spinlock *l, enum lock_rank rank)
 	l->rank = (uint8_t)rank;
 }
 
-static inline bool spin_trylock_raw(struct spinlock *l)
-{
-	return __atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE) == 0;
-}
-
 static inline void spin_lock(struct spinlock *l)
 {
 	if (DEBUG_LOCKS)
 		lock_check_take(l, false);
-	while (unlikely(!spin_trylock_raw(l)))
-		arch_spin_wait();
+	spin_acquire(&l->held);
 }
 
 /* A second lock of the same rank; its address must be above the first's. */
@@ -69,8 +64,7 @@ static inline void spin_lock_second(struct spinlock *l)
 {
 	if (DEBUG_LOCKS)
 		lock_check_take(l, true);
-	while (unlikely(!spin_trylock_raw(l)))
-		arch_spin_wait();
+	spin_acquire(&l->held);
 }
 
 static inline void spin_unlock(struct spinlock *l)

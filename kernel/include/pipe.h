@@ -27,6 +27,8 @@ struct pipe {
 /* Deadline 0: do not wait (E_AGAIN).  The count, 0 at the end of the data, or an error. */
 int64_t pipe_read(struct pipe *p, struct user_iter *it, uint64_t deadline_ns);
 int64_t pipe_write(struct pipe *p, struct user_iter *it, uint64_t deadline_ns);	/* E_PIPE */
+int64_t pipe_read_piece(struct pipe *p, uint64_t user, uint64_t len);	/* the quick case, or E_NOSYS */
+int64_t pipe_write_piece(struct pipe *p, uint64_t user, uint64_t len);
 void pipe_open(struct pipe *p, uint32_t desc_flags);
 void pipe_close(struct pipe *p, uint32_t desc_flags);
 uint32_t pipe_ready(struct pipe *p, uint32_t desc_flags);

@@ -20,68 +20,84 @@ int64_t sys_random_fill(uint64_t buf, uint64_t len);
 
 /* --- streams of user memory ---------------------------------------------------------------------------- */
 
-static uint64_t iter_span(const struct user_iter *it) { return it->iov[it->at].len - it->skip; }
+static void iter_load(struct user_iter *it)
+{
+	it->base = it->iov[it->at].base;
+	it->len = it->iov[it->at].len;
+}
 
 static void iter_forward(struct user_iter *it, uint64_t n)
 {
-	it->skip += n;
+	it->base += n;
+	it->len -= n;
 	it->left -= n;
-	while (it->at + 1 < it->n && it->skip == it->iov[it->at].len) {
+	while (unlikely(!it->len) && it->left) {
 		it->at++;
-		it->skip = 0;
+		iter_load(it);
 	}
 }
 
-static size_t iter_copy(struct user_iter *it, uint8_t *kernel, size_t len, bool in)
+size_t iter_copy_in(struct user_iter *it, void *to, size_t len)
 {
-	size_t done = 0;
+	size_t done = 0, want, n;
 
-	while (done < len) {
-		size_t want = MIN(len - done, iter_span(it)), n;
-		uint64_t user = it->iov[it->at].base + it->skip;
-
-		n = in ? user_copy_in_nofault(kernel + done, user, want)
-		       : user_copy_out_nofault(user, kernel + done, want);
+	do {
+		want = MIN(len - done, it->len);
+		n = user_copy_in_nofault((uint8_t *)to + done, it->base, want);
 		iter_forward(it, n);
 		done += n;
-		if (n < want || !want)
-			break;
-	}
+	} while (unlikely(done < len) && n == want);
 	return done;
 }
 
-size_t iter_copy_in(struct user_iter *it, void *to, size_t len) { return iter_copy(it, to, len, true); }
-
 size_t iter_copy_out(struct user_iter *it, const void *from, size_t len)
 {
-	return iter_copy(it, (uint8_t *)(uintptr_t)from, len, false);
+	size_t done = 0, want, n;
+
+	do {
+		want = MIN(len - done, it->len);
+		n = user_copy_out_nofault(it->base, (const uint8_t *)from + done, want);
+		iter_forward(it, n);
+		done += n;
+	} while (unlikely(done < len) && n == want);
+	return done;
 }
 
 void iter_back(struct user_iter *it, uint64_t n)
 {
-	it->left += n;
-	while (n > it->skip) {
-		n -= it->skip;
-		it->skip = it->iov[--it->at].len;
+	uint64_t done = it->total - it->left - n;
+
+	it->left = it->total;
+	it->at = 0;
+	iter_load(it);
+	while (it->left && it->len <= done) {
+		done -= it->len;
+		iter_forward(it, it->len);
 	}
-	it->skip -= n;
+	iter_forward(it, done);
 }
 
 status_t iter_fault_in(struct user_iter *it, bool write)
 {
-	return user_fault_in(it->iov[it->at].base + it->skip, MIN(iter_span(it), PAGE_SIZE), write);
+	return user_fault_in(it->base, MIN(it->len, PAGE_SIZE), write);
 }
 
 /* The whole of it must be user addresses; the sum no more than RW_MAX (the rest is cut off). */
 static status_t iter_init(struct user_iter *it, struct iovec_abi *iov, uint32_t n)
 {
-	*it = (struct user_iter){ .iov = iov, .n = n };
+	uint64_t total = 0;
+
 	for (uint32_t i = 0; i < n; i++) {
-		if (iov[i].len > RW_MAX - it->left)
-			iov[i].len = RW_MAX - it->left;
+		if (iov[i].len > RW_MAX - total)
+			iov[i].len = RW_MAX - total;
 		REQUIRE(user_range_ok(iov[i].base, iov[i].len) || !iov[i].len, E_FAULT);
-		it->left += iov[i].len;
+		total += iov[i].len;
 	}
+	it->iov = iov;
+	it->n = n;
+	it->at = 0;
+	it->left = it->total = total;
+	iter_load(it);
 	iter_forward(it, 0);
 	return 0;
 }
@@ -329,7 +345,7 @@ static int64_t content_stream(struct descriptor *d, struct user_iter *it, uint64
 	int64_t n = 0;
 
 	while (it->left) {
-		uint64_t user = it->iov[it->at].base + it->skip, want = iter_span(it), end = 0;
+		uint64_t user = it->base, want = it->len, end = 0;
 
 		if (write) {
 			n = content_write(c, d->flags & DESC_APPEND ? OFFSET_OWN : *offset, user, want,
@@ -357,16 +373,16 @@ static int64_t counter_stream(struct descriptor *d, struct user_iter *it, uint64
 	uint64_t value = 0;
 	status_t s;
 
-	REQUIRE(it->left >= 8 && it->iov[it->at].len - it->skip >= 8, E_INVAL);
+	REQUIRE(it->len >= 8, E_INVAL);
 	if (write) {
-		REQUIRE(user_copy_in(&value, it->iov[it->at].base + it->skip, 8) == 0, E_FAULT);
+		REQUIRE(user_copy_in(&value, it->base, 8) == 0, E_FAULT);
 		REQUIRE(value <= COUNTER_MAX, E_INVAL);
 		s = counter_add(c, value, deadline);
 	} else {
-		s = user_fault_in(it->iov[it->at].base + it->skip, 8, true);
+		s = user_fault_in(it->base, 8, true);
 		if (!s)
 			s = counter_take(c, deadline, &value);
-		if (!s && user_copy_out(it->iov[it->at].base + it->skip, &value, 8))
+		if (!s && user_copy_out(it->base, &value, 8))
 			s = E_FAULT;
 	}
 	return s ? s : 8;
@@ -377,9 +393,9 @@ static int64_t zero_fill(struct user_iter *it)
 	uint64_t done = 0;
 
 	while (it->left) {
-		uint64_t n = MIN(iter_span(it), 1 << 20);
+		uint64_t n = MIN(it->len, 1ull << 20);
 
-		if (user_clear(it->iov[it->at].base + it->skip, n))
+		if (user_clear(it->base, n))
 			return done ? (int64_t)done : E_FAULT;
 		iter_forward(it, n);
 		done += n;
@@ -394,7 +410,7 @@ static int64_t random_stream(struct user_iter *it)
 	uint64_t done = 0;
 
 	while (it->left) {
-		int64_t n = sys_random_fill(it->iov[it->at].base + it->skip, MIN(iter_span(it), 65536ull));
+		int64_t n = sys_random_fill(it->base, MIN(it->len, 65536ull));
 
 		if (n <= 0)
 			return done ? (int64_t)done : n;
@@ -493,25 +509,103 @@ out:
 	return s;
 }
 
+/*
+ * The common cases of one buffer, without an iterator.  E_NOSYS: not one of them, nothing was done.
+ */
+static int64_t read_simple(struct descriptor *d, uint64_t buf, uint64_t len)
+{
+	int64_t n;
+
+	switch (d->kind) {
+	case OBJ_PIPE:
+		return pipe_read_piece(container_of(d->data, struct pipe, object), buf, len);
+	case OBJ_CONTENT:
+		if (!offset_mine(d))
+			return E_NOSYS;
+		n = content_read(container_of(d->data, struct content, object), d->offset, buf, len);
+		if (n > 0)
+			d->offset += (uint64_t)n;
+		return n;
+	case OBJ_ZERO:
+		return len > PAGE_SIZE ? E_NOSYS : user_clear(buf, len) ? E_FAULT : (int64_t)len;
+	case OBJ_NONE:
+		return E_NOT_HERE;
+	default:
+		return E_NOSYS;
+	}
+}
+
+static int64_t write_simple(struct descriptor *d, uint64_t buf, uint64_t len)
+{
+	switch (d->kind) {
+	case OBJ_PIPE:
+		return pipe_write_piece(container_of(d->data, struct pipe, object), buf, len);
+	case OBJ_NULL:
+		return (int64_t)len;
+	case OBJ_NONE:
+		return E_NOT_HERE;
+	default:
+		return E_NOSYS;
+	}
+}
+
+static status_t simple_get(uint64_t fd, uint32_t access, uint64_t buf, uint64_t len, struct descriptor **out)
+{
+	struct object *o;
+	status_t s = handle_get((handle_t)fd, OBJ_DESCRIPTOR, 0, &o);
+
+	REQUIRE(s == 0, s);
+	*out = container_of(o, struct descriptor, object);
+	if (unlikely(!((*out)->flags & access)))
+		s = E_RIGHTS;
+	else if (unlikely(!user_range_ok(buf, len) && len))
+		s = E_FAULT;
+	if (unlikely(s))
+		object_put(o);
+	return s;
+}
+
 int64_t sys_descriptor_read(uint64_t fd, uint64_t buf, uint64_t len, uint64_t deadline)
 {
-	struct iovec_abi iov = { buf, len };
+	struct descriptor *d;
+	int64_t s;
 
-	return move(fd, &iov, 1, OFFSET_OWN, deadline, false);
+	len = MIN(len, RW_MAX);
+	s = simple_get(fd, DESC_READ, buf, len, &d);
+	REQUIRE(s == 0, s);
+	s = read_simple(d, buf, len);
+	object_put(&d->object);
+	return likely(s != E_NOSYS) ? s : move(fd, &(struct iovec_abi){ buf, len }, 1, OFFSET_OWN, deadline, false);
 }
 
 int64_t sys_descriptor_write(uint64_t fd, uint64_t buf, uint64_t len, uint64_t deadline)
 {
-	struct iovec_abi iov = { buf, len };
+	struct descriptor *d;
+	int64_t s;
 
-	return move(fd, &iov, 1, OFFSET_OWN, deadline, true);
+	len = MIN(len, RW_MAX);
+	s = simple_get(fd, DESC_WRITE, buf, len, &d);
+	REQUIRE(s == 0, s);
+	s = write_simple(d, buf, len);
+	object_put(&d->object);
+	return likely(s != E_NOSYS) ? s : move(fd, &(struct iovec_abi){ buf, len }, 1, OFFSET_OWN, deadline, true);
 }
 
 int64_t sys_descriptor_read_at(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset)
 {
-	struct iovec_abi iov = { buf, len };
+	struct descriptor *d;
+	int64_t s = E_NOSYS;
 
-	return move(fd, &iov, 1, offset == OFFSET_OWN ? OFFSET_OWN - 1 : offset, DEADLINE_NEVER, false);
+	len = MIN(len, RW_MAX);
+	if (likely((int64_t)offset >= 0)) {
+		s = simple_get(fd, DESC_READ, buf, len, &d);
+		REQUIRE(s == 0, s);
+		s = d->kind != OBJ_CONTENT ? E_NOSYS :
+		    content_read(container_of(d->data, struct content, object), offset, buf, len);
+		object_put(&d->object);
+	}
+	return likely(s != E_NOSYS) ? s : move(fd, &(struct iovec_abi){ buf, len }, 1,
+		offset == OFFSET_OWN ? OFFSET_OWN - 1 : offset, DEADLINE_NEVER, false);
 }
 
 int64_t sys_descriptor_write_at(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset)

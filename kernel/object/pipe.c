@@ -87,27 +87,25 @@ void pipe_close(struct pipe *p, uint32_t flags)
 	spin_unlock(&p->object.lock);
 }
 
-/* One piece within a frame.  The bytes moved; less than asked after a fault. */
-static size_t piece_out(struct pipe *p, struct user_iter *it)
-{
-	uint64_t at = p->tail % PAGE_SIZE, want = MIN(MIN(pipe_bytes(p), it->left), PAGE_SIZE - at);
-	struct frame *f = p->frames[p->tail / PAGE_SIZE & (p->nframes - 1)];
-	size_t n = iter_copy_out(it, (uint8_t *)frame_virt(f) + at, want);
+static struct frame **frame_slot(struct pipe *p, uint64_t at) { return &p->frames[at / PAGE_SIZE & (p->nframes - 1)]; }
 
-	p->tail += n;
-	return n;
+/* How many of `most` bytes lie in one frame from position `at` on. */
+static uint64_t piece(const struct user_iter *it, uint64_t most, uint64_t at)
+{
+	return MIN(MIN(most, it->left), PAGE_SIZE - at % PAGE_SIZE);
 }
 
-static int64_t piece_in(struct pipe *p, struct user_iter *it, uint64_t limit)
+/* One piece in; the count, short after a fault; E_NOMEM. */
+static int64_t piece_in(struct pipe *p, struct user_iter *it, uint64_t want)
 {
-	uint64_t at = p->head % PAGE_SIZE, want = MIN(MIN(limit, it->left), PAGE_SIZE - at);
-	struct frame **slot = &p->frames[p->head / PAGE_SIZE & (p->nframes - 1)];
+	struct frame **slot = frame_slot(p, p->head);
 	size_t n;
 
-	if (!*slot)
+	if (unlikely(!*slot)) {
 		*slot = frame_alloc(p->object.pool);
-	REQUIRE(*slot, E_NOMEM);
-	n = iter_copy_in(it, (uint8_t *)frame_virt(*slot) + at, want);
+		REQUIRE(*slot, E_NOMEM);
+	}
+	n = iter_copy_in(it, (uint8_t *)frame_virt(*slot) + p->head % PAGE_SIZE, want);
 	p->head += n;
 	return (int64_t)n;
 }
@@ -137,92 +135,146 @@ static status_t pipe_sleep(struct pipe *p, uint64_t deadline_ns)
 	return thread_wait(&w, &p->object.lock, deadline_ns);
 }
 
+/* Move what there is, faulting pages in with the lock dropped. */
+static status_t drain(struct pipe *p, struct user_iter *it)
+{
+	while (it->left && pipe_bytes(p)) {
+		uint64_t want = piece(it, pipe_bytes(p), p->tail);
+		size_t n = iter_copy_out(it, (uint8_t *)frame_virt(*frame_slot(p, p->tail)) + p->tail % PAGE_SIZE, want);
+		status_t s;
+
+		p->tail += n;
+		if (likely(n == want))
+			continue;
+		spin_unlock(&p->object.lock);
+		s = iter_fault_in(it, true);
+		spin_lock(&p->object.lock);
+		REQUIRE(s == 0, s);
+	}
+	return 0;
+}
+
 int64_t pipe_read(struct pipe *p, struct user_iter *it, uint64_t deadline_ns)
 {
-	uint64_t wanted = it->left, before = it->left;
-	status_t s = 0;
+	uint64_t wanted = it->left;
+	status_t s;
 
 	if (!wanted)
 		return 0;
 	spin_lock(&p->object.lock);
 	for (;;) {
-		while (it->left && pipe_bytes(p)) {
-			uint64_t want = MIN(MIN(pipe_bytes(p), it->left), PAGE_SIZE - p->tail % PAGE_SIZE);
-
-			if (piece_out(p, it) == want)
-				continue;
-			spin_unlock(&p->object.lock);
-			s = iter_fault_in(it, true);
-			spin_lock(&p->object.lock);
-			if (s)
-				break;
-		}
-		if (it->left != before) {
+		s = drain(p, it);
+		if (it->left != wanted) {
 			if (!pipe_bytes(p))
 				rewind_empty(p);
 			changed(p);
+			break;
 		}
-		if (s || it->left != wanted || !p->writers)
+		if (s || !p->writers)
 			break;
 		s = pipe_sleep(p, deadline_ns);
 		if (s)
 			break;
-		before = it->left;
 	}
 	spin_unlock(&p->object.lock);
 	return it->left != wanted ? (int64_t)(wanted - it->left) : s;
 }
 
+/*
+ * Put in what there is room for.  An atomic write that meets a fault takes back what it has put in: nobody
+ * may see a part of it.
+ */
+static status_t fill(struct pipe *p, struct user_iter *it, bool atomic)
+{
+	uint64_t start = it->left, room = pipe_room(p);
+	status_t s;
+
+	while (it->left && room) {
+		uint64_t want = piece(it, room, p->head);
+		int64_t n = piece_in(p, it, want);
+
+		REQUIRE(n >= 0, n);
+		room -= (uint64_t)n;
+		if (likely((uint64_t)n == want))
+			continue;
+		if (atomic) {
+			p->head -= start - it->left;
+			iter_back(it, start - it->left);
+		}
+		spin_unlock(&p->object.lock);
+		s = iter_fault_in(it, false);
+		spin_lock(&p->object.lock);
+		return s;
+	}
+	return 0;
+}
+
 int64_t pipe_write(struct pipe *p, struct user_iter *it, uint64_t deadline_ns)
 {
-	uint64_t wanted = it->left, atomic = wanted <= PIPE_ATOMIC ? wanted : 1;
+	uint64_t wanted = it->left, least = wanted <= PIPE_ATOMIC ? wanted : 1;
 	status_t s = 0;
 
 	if (!wanted)
 		return 0;
 	spin_lock(&p->object.lock);
 	while (it->left && !s) {
-		uint64_t room = pipe_room(p), before = it->left;
+		uint64_t before = it->left;
 
 		if (!p->readers) {
 			s = E_PIPE;
-			break;
-		}
-		if (room < atomic) {
+		} else if (pipe_room(p) < least) {
 			s = pipe_sleep(p, deadline_ns);
-			continue;
-		}
-		while (room && it->left) {
-			uint64_t want = MIN(MIN(room, it->left), PAGE_SIZE - p->head % PAGE_SIZE);
-			int64_t n = piece_in(p, it, room);
-
-			if (n < 0) {
-				s = n;
-				break;
-			}
-			room -= (uint64_t)n;
-			if ((uint64_t)n == want)
-				continue;
-			if (wanted <= PIPE_ATOMIC) {	/* take it back: others must not see a part */
-				p->head -= before - it->left;
-				iter_back(it, before - it->left);
-			}
+		} else {
+			s = fill(p, it, wanted <= PIPE_ATOMIC);
 			if (it->left != before)
 				changed(p);
-			spin_unlock(&p->object.lock);
-			s = iter_fault_in(it, false);
-			spin_lock(&p->object.lock);
-			before = it->left;
-			break;
 		}
-		if (it->left != before)
-			changed(p);
-		if (it->left && !s && atomic > 1)
-			continue;
-		atomic = wanted <= PIPE_ATOMIC ? it->left : 1;
 	}
 	spin_unlock(&p->object.lock);
 	return it->left != wanted ? (int64_t)(wanted - it->left) : s;
+}
+
+/*
+ * A read or write that needs no waiting and lies within one frame; anything else is E_NOSYS, and nothing
+ * has been done.
+ */
+int64_t pipe_read_piece(struct pipe *p, uint64_t user, uint64_t len)
+{
+	int64_t s = E_NOSYS;
+	uint64_t at, n;
+
+	spin_lock(&p->object.lock);
+	at = p->tail % PAGE_SIZE;
+	n = MIN(len, pipe_bytes(p));
+	if (likely(n && n <= PAGE_SIZE - at) &&
+	    user_copy_out_nofault(user, (uint8_t *)frame_virt(*frame_slot(p, p->tail)) + at, n) == n) {
+		p->tail += n;
+		if (!pipe_bytes(p))
+			rewind_empty(p);
+		changed(p);
+		s = (int64_t)n;
+	}
+	spin_unlock(&p->object.lock);
+	return s;
+}
+
+int64_t pipe_write_piece(struct pipe *p, uint64_t user, uint64_t len)
+{
+	int64_t s = E_NOSYS;
+	uint64_t at;
+	struct frame *f;
+
+	spin_lock(&p->object.lock);
+	at = p->head % PAGE_SIZE;
+	f = *frame_slot(p, p->head);
+	if (likely(f && p->readers && len && len <= PAGE_SIZE - at && len <= pipe_room(p)) &&
+	    user_copy_in_nofault((uint8_t *)frame_virt(f) + at, user, len) == len) {
+		p->head += len;
+		changed(p);
+		s = (int64_t)len;
+	}
+	spin_unlock(&p->object.lock);
+	return s;
 }
 
 /* --- calls --------------------------------------------------------------------------------------------- */

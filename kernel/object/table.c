@@ -15,7 +15,7 @@
 
 #define TABLE_FIRST 32
 #define TABLE_MAX (1u << 20)
-static struct object reserved_object;		/* marks a reserved slot */
+static struct object reserved_object = { .type = OBJ_TYPES, .refs = 1 };	/* marks a reserved slot */
 
 static bool slot_free(const struct slot *s) { return !s->object; }
 static bool slot_reserved(const struct slot *s) { return s->object == &reserved_object; }
@@ -202,28 +202,35 @@ status_t handle_get_slot(handle_t h, enum object_type type, uint32_t rights, str
 	return s;
 }
 
+/* Why handle_get refuses the slot; with the lock. */
+static __attribute__((noinline)) status_t refusal(const struct slot *slot, enum object_type type, uint32_t rights)
+{
+	if (slot_free(slot) || slot_reserved(slot))
+		return E_HANDLE;
+	if (type != OBJ_NONE && slot->object->type != type)
+		return E_TYPE;
+	if ((slot->rights & rights) != rights)
+		return E_RIGHTS;
+	return slot->lease && lease_ended(slot->lease) ? E_REVOKED : 0;
+}
+
 status_t handle_get(handle_t h, enum object_type type, uint32_t rights, struct object **out)
 {
 	struct table *t = table_of(h);
 	uint32_t i = h & ~HANDLE_TASK_TABLE;
 	status_t s = E_HANDLE;
-	struct slot *slot;
 
 	spin_lock(&t->object.lock);
-	if (likely(i < t->capacity && t->slots[i].object)) {
-		slot = &t->slots[i];
-		if (unlikely(slot_reserved(slot)))
-			s = E_HANDLE;
-		else if (unlikely(type != OBJ_NONE && slot->object->type != type))
-			s = E_TYPE;
-		else if (unlikely((slot->rights & rights) != rights))
-			s = E_RIGHTS;
-		else if (unlikely(slot->lease && lease_ended(slot->lease)))
-			s = E_REVOKED;
-		else {
-			*out = slot->object;
-			object_get(*out);
-			s = 0;
+	if (likely(i < t->capacity)) {
+		const struct slot *slot = &t->slots[i];
+		struct object *o = slot->object;
+
+		s = 0;
+		if (unlikely(!o || slot->lease || o->type != type || (slot->rights & rights) != rights))
+			s = refusal(slot, type, rights);
+		if (likely(!s)) {
+			*out = o;
+			object_get(o);
 		}
 	}
 	spin_unlock(&t->object.lock);

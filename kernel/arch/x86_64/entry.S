@@ -88,6 +88,36 @@ native_call:
 	jne 4b
 	jmp 5b
 
+/* A spinlock is held by another CPU: wait a little.  Changes no register; see arch_lock.h. */
+	.globl spin_wait_preserve
+spin_wait_preserve:
+	pushq %rbp
+	movq %rsp, %rbp
+	andq $-16, %rsp
+	pushq %rax
+	pushq %rcx
+	pushq %rdx
+	pushq %rsi
+	pushq %rdi
+	pushq %r8
+	pushq %r9
+	pushq %r10
+	pushq %r11
+	pushq %r11
+	call arch_spin_wait
+	popq %r11
+	popq %r11
+	popq %r10
+	popq %r9
+	popq %r8
+	popq %rdi
+	popq %rsi
+	popq %rdx
+	popq %rcx
+	popq %rax
+	leave
+	ret
+
 /* void arch_switch_stack(uint64_t *save_ksp, uint64_t ksp) */
 	.globl arch_switch_stack
 	.align 16
