@@ -1,6 +1,7 @@
 # tools: host programs.
 
-EXTRA_DIST += tools/README.md tools/archive/archive tools/qemu/expect
+EXTRA_DIST += tools/README.md tools/archive/README.md tools/archive/archive tools/build/README.md \
+	tools/lint/README.md tools/qemu/README.md tools/qemu/expect
 nobase_dist_pkgdata_DATA += \
 	tools/archive/newc.py \
 	tools/qemu/iso.py \

@@ -180,12 +180,16 @@ class Machine:
     # --- the command line ---
 
     def command_line(self):
-        first = "/.tessera/init" if self.command else "/sbin/init"
-        words = [f"rdinit={first}"]
+        """With a command, its runner is process 1; else the root's own init, wherever that is."""
+        first = "/.tessera/init" if self.command else None if self.root else "/sbin/init"
+        if self.system == "linux":
+            words = LINUX_WORDS + ([f"rdinit={first}"] if first else [])
+        else:
+            words = ["debugexit"] + ([f"init={first}"] if first else [])
         if self.command:
             words.append("tessera.run")
-        if self.system == "linux":
-            words = LINUX_WORDS + words
+            if self.system != "linux":
+                words.append("log=serial")    # COM1 is a log here and nobody's terminal
         return " ".join(words + self.words)
 
     def kernel(self):

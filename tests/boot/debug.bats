@@ -1,0 +1,10 @@
+# debug.bats -- `./tessera debug`: gdb on the stopped kernel.
+
+load ../lib/guest
+
+@test "gdb stops at the kernel's entry with symbols and lines" {
+	needs_tessera
+	run "$TESSERA" debug -- -batch -ex 'break kernel_main' -ex continue -ex backtrace
+	echo "$output"
+	[[ $output == *"Breakpoint 1, kernel_main"* && $output == *"kernel/boot/main.c"* ]]
+}
