@@ -149,7 +149,7 @@ thread_child:
 	.globl	user_begin, user_end, user_fail
 	.globl	user_copy, user_zero, user_string, user_load64, user_load32, user_store64, user_store32
 	.globl	user_store8, user_store16, user_load16, user_xsave, user_fxsave, user_xrstor, user_fxrstor
-	.globl	user_rdfsbase, user_rdgsbase, user_cas32
+	.globl	user_rdfsbase, user_rdgsbase, user_cas32, user_probe
 	.balign	16
 user_begin:
 /* int64_t user_copy(void *to, const void *from, uint64_t len) */
@@ -263,6 +263,11 @@ user_store16:
 	ret
 user_store8:
 	mov	%sil, (%rdi)
+	xor	%eax, %eax
+	ret
+/* int64_t user_probe(uint64_t at): can a byte be written there?  It keeps its value. */
+user_probe:
+	lock orb $0, (%rdi)
 	xor	%eax, %eax
 	ret
 /* int64_t user_xsave(void *area, uint64_t mask) and its kin */

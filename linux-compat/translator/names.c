@@ -11,6 +11,29 @@
 
 /* --- open ---------------------------------------------------------------------------------------- */
 
+#define LX_SELF_FD	513		/* linuxd: the path leads to the caller's own descriptor words[1] */
+
+/* linuxd's answer, not an interrupted call of ours, which leaves the request as it was. */
+static bool answer_is_self_fd(int64_t r)
+{
+	return r == -LX_SELF_FD && self_utcb()->msg.words[0] == (uint64_t)-LX_SELF_FD;
+}
+
+/* /proc/self/fd/N of a pipe: the same end again, if it is open for what is asked. */
+static int64_t open_self_fd(uint64_t flags)
+{
+	uint64_t fd = self_utcb()->msg.words[1];
+	struct handle_info info;
+	uint32_t want = (flags & O_ACCMODE) == 0 ? DESC_READ : (flags & O_ACCMODE) == O_WRONLY ? DESC_WRITE :
+		DESC_READ | DESC_WRITE;
+
+	if (fd_bad(fd) || tess_handle_query((handle_t)fd, &info) < 0)
+		return -ENOENT;
+	if ((info.desc_flags & want) != want)
+		return -EACCES;
+	return result(tess_handle_dup((handle_t)fd, 0, flags & O_CLOEXEC ? SLOT_CLOEXEC : 0));
+}
+
 /* The descriptor's slot is taken before the file is made or opened: EMFILE creates nothing. */
 static int64_t open_at(uint64_t dirfd, uint64_t path, uint64_t flags, uint64_t mode, uint64_t resolve)
 {
@@ -26,7 +49,7 @@ static int64_t open_at(uint64_t dirfd, uint64_t path, uint64_t flags, uint64_t m
 	r = request_at(dirfd);
 	if (unlikely(r < 0)) {
 		tess_handle_unreserve((handle_t)slot);
-		return r;
+		return answer_is_self_fd(r) ? open_self_fd(flags) : r;
 	}
 	return slot;
 }
@@ -161,6 +184,8 @@ static int64_t stat_at(uint64_t dirfd, uint64_t path, uint64_t flags, uint64_t t
 
 	if (r == 0)
 		r = request_at(dirfd);
+	if (unlikely(answer_is_self_fd(r)))
+		return sys_fstat(self_utcb()->msg.words[1], to);
 	if (r < 0)
 		return r;
 	return stat_out(stat_reply(), to);
@@ -227,6 +252,10 @@ int64_t sys_statx(uint64_t dirfd, uint64_t path, uint64_t flags, uint64_t mask, 
 	r = request_path(m, path);
 	if (r == 0)
 		r = request_at(dirfd);
+	if (answer_is_self_fd(r)) {
+		r = fd_stat(self_utcb()->msg.words[1], &s);
+		return r < 0 ? r : statx_out(&s, to);
+	}
 	if (r < 0)
 		return r;
 	s = *stat_reply();
@@ -596,6 +625,8 @@ int64_t sys_getdents64(uint64_t fd, uint64_t buf, uint64_t size)
 	struct ipc_message *m = request(LX_GETDENTS, 0, 0, 0);
 	int64_t r;
 
+	if (size && user_probe(buf))
+		return -EFAULT;		/* before linuxd counts the entries as read */
 	m->bulk_in = buf;
 	m->bulk_in_len = (uint32_t)size < IPC_BULK_MAX ? (uint32_t)size : IPC_BULK_MAX;
 	if (m->bulk_in_len < 24)

@@ -343,7 +343,7 @@ static int64_t clone_any(const struct linux_clone_args *a)
 	if ((f & CLONE_THREAD && !(f & CLONE_SIGHAND)) || (f & CLONE_SIGHAND && !(f & CLONE_VM)))
 		return -EINVAL;
 	if (f & ~CLONE_KNOWN || a->set_tid_size)
-		return f & CLONE_PIDFD ? -EINVAL : -EPERM;
+		return -EINVAL;		/* as a kernel built without them: clone(2) */
 	if (a->stack && a->stack + a->stack_size < a->stack)
 		return -EINVAL;
 	if (f & CLONE_THREAD)
@@ -403,6 +403,48 @@ int64_t sys_clone3(uint64_t args, uint64_t size)
 	return clone_any(&a);
 }
 
+/* --- robust futexes ------------------------------------------------------------------------------------------------ */
+
+#define FUTEX_WAITERS		0x80000000u
+#define FUTEX_OWNER_DIED	0x40000000u
+#define FUTEX_TID_MASK		0x3fffffffu
+#define ROBUST_LIST_LIMIT	2048
+
+/* A lock that the ending thread still holds: its owner is dead, and one waiter hears of it. */
+static void robust_word(uint64_t word)
+{
+	uint32_t value, tid = (uint32_t)self_utcb()->user[TU_TID];
+	int64_t done = 0;
+
+	if (word & 3 || user_load32(word, &value))
+		return;
+	while (done == 0) {
+		if ((value & FUTEX_TID_MASK) != tid)
+			return;
+		done = user_cas32(word, &value, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED);
+	}
+	if (value & FUTEX_WAITERS)
+		tess_futex_wake((void *)word, 1, ~0u, 0);
+}
+
+/* get_robust_list(2).  The list is the program's memory: bounded, and any fault ends the walk. */
+static void robust_walk(void)
+{
+	uint64_t head = self_thread()->robust_head, entry, next, offset, pending;
+
+	if (!head || user_load64(head, &entry) || user_load64(head + 8, &offset) || user_load64(head + 16, &pending))
+		return;
+	for (int i = 0; i < ROBUST_LIST_LIMIT && (entry & ~1ull) != head; i++) {
+		if (user_load64(entry & ~1ull, &next))
+			break;
+		if (entry != pending)
+			robust_word((entry & ~1ull) + offset);
+		entry = next;
+	}
+	if (pending)
+		robust_word((pending & ~1ull) + offset);
+}
+
 /* --- the end ----------------------------------------------------------------------------------------------------- */
 
 static NORETURN void process_end(uint64_t status)
@@ -414,6 +456,7 @@ static NORETURN void process_end(uint64_t status)
 
 int64_t sys_exit_group(uint64_t code)
 {
+	robust_walk();
 	process_end((code & 0xff) << 8);
 }
 
@@ -422,6 +465,7 @@ int64_t sys_exit(uint64_t code)
 	struct task_state *s = self_state();
 	bool last;
 
+	robust_walk();
 	lock_take(&s->lock);
 	last = --s->nthreads == 0;
 	lock_give(&s->lock);

@@ -399,9 +399,17 @@ static void brk_begin(struct task_state *s, const struct work *w)
 
 static void ready(struct work *w, const struct task_state *s)
 {
-	struct ipc_message *m = request(LX_EXEC_READY, 0, w->main.plan.entry, self_utcb()->user[TU_STACK_TOP]);
+	uint64_t top = self_utcb()->user[TU_STACK_TOP] & ~15ull;
+	uint64_t env_end = top - 8 - w->h.path_len, env = env_end - w->h.env_len, args = w->h.args_len;
+	struct ipc_message *m = request(LX_EXEC_READY, 0, w->main.plan.entry, top);
 
+	if (w->nprefix) {		/* as stack_fill will have it */
+		args += sizeof(w->prefix) - w->prefix_start;
+		if (w->h.argc)
+			args -= strlen((const char *)w->args_at) + 1;
+	}
 	m->words[4] = s->brk_start;
+	m->words[5] = env - args;
 	if (request_server() < 0)
 		for (;;)
 			tess_thread_exit();

@@ -158,8 +158,13 @@ int64_t sys_clock_settime(uint64_t clock, uint64_t from)
 
 int64_t sys_settimeofday(uint64_t tv, uint64_t tz)
 {
-	(void)tv;
-	(void)tz;
+	struct linux_timeval t;
+	uint64_t zone;
+
+	if ((tv && copy_in(&t, tv, sizeof(t))) || (tz && user_load64(tz, &zone)))
+		return -EFAULT;
+	if (tv && (t.sec < 0 || t.usec < 0 || t.usec > 1000000))
+		return -EINVAL;
 	return -EPERM;
 }
 

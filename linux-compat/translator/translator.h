@@ -100,6 +100,7 @@ int64_t user_store64(uint64_t to, uint64_t value);
 int64_t user_store32(uint64_t to, uint32_t value);
 int64_t user_store16(uint64_t to, uint16_t value);
 int64_t user_store8(uint64_t to, uint8_t value);
+int64_t user_probe(uint64_t at);		/* can a byte be written there? */
 int64_t user_xsave(void *area, uint64_t mask);
 int64_t user_fxsave(void *area);
 int64_t user_xrstor(const void *area, uint64_t mask);
