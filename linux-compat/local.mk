@@ -47,3 +47,16 @@ linux_compat_translator_translator_LDFLAGS = -nostdlib -static -no-pie -Wl,-T,$(
 linux_compat_translator_translator_DEPENDENCIES = $(translator_ldscript)
 
 EXTRA_DIST += linux-compat/README.md linux-compat/translator/image.ld
+
+# The vDSO is a shared object of its own kind; its rule is written out.
+vdso_flags = -std=gnu11 -Wall -Wextra -O2 -ffreestanding -fno-builtin -fPIC -mgeneral-regs-only \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -shared -nostdlib \
+	-Wl,--hash-style=both -Wl,-soname,linux-vdso.so.1 -Wl,--build-id=none -Wl,-z,noexecstack \
+	-Wl,-z,max-page-size=4096 -Wl,-Bsymbolic -s
+noinst_DATA += linux-compat/vdso/vdso.so
+CLEANFILES += linux-compat/vdso/vdso.so
+SYSTEM_FILES += boot/vdso.so=linux-compat/vdso/vdso.so
+EXTRA_DIST += linux-compat/vdso/vdso.c linux-compat/vdso/vdso.ld
+linux-compat/vdso/vdso.so: linux-compat/vdso/vdso.c linux-compat/vdso/vdso.ld $(ABI_GENERATED)
+	$(AM_V_CC)$(MKDIR_P) linux-compat/vdso && $(CC) $(vdso_flags) -I$(top_srcdir) -I$(top_builddir) \
+		-Wl,-T,$(srcdir)/linux-compat/vdso/vdso.ld -o $@ $(srcdir)/linux-compat/vdso/vdso.c
