@@ -23,7 +23,7 @@ struct pool;
 struct arch_vspace {
 	uint64_t top_phys;		/* PML4 */
 	uint64_t cpus;			/* mask of CPUs that have it loaded; atomic */
-	uint64_t table_pages;		/* guarded by vspace.lock */
+	uint64_t table_pages, tables;	/* how many, and the first's page number; guarded by vspace.lock */
 };
 
 /* A page-table entry's meaning, independent of the machine. */
@@ -84,7 +84,7 @@ static inline uint64_t pte_change(uint64_t pte, uint32_t flags)
 
 void pt_boot_init(struct arch_vspace *kernel);	/* adopt the tables of boot.S; once, before pt_init */
 bool pt_init(struct arch_vspace *a, struct pool *pool);		/* with the kernel's half; false: no memory */
-void pt_destroy(struct arch_vspace *a);		/* every entry is already clear, no CPU has it loaded */
+void pt_destroy(struct arch_vspace *a, struct pool *pool);	/* every entry is already clear, no CPU has it loaded */
 /* The entry of an address, making tables if make; NULL: no table (or no memory).  Entries of one table
  * page are adjacent: entry + 1 is the next page's while (addr >> 12) & 511 != 0. */
 uint64_t *pt_entry(struct arch_vspace *a, uint64_t addr, bool make, struct pool *pool);

@@ -163,6 +163,7 @@ struct mapping {
 struct vspace {
 	struct object object;		/* lock: tree, page tables */
 	struct tree mappings;
+	struct mapping *last;		/* what the last look-up found */
 	struct arch_vspace arch;	/* top table, mask of CPUs that have it loaded */
 	uint64_t lo, hi;		/* unplaced mappings */
 	uint64_t free_hint;		/* no page of [free_hint, hi) is free: searches start below */

@@ -299,12 +299,28 @@ void content_fill_attr(struct content *c, struct content_attr *a)
 	a->koid = c->object.koid;
 }
 
+/* Somebody can still write through a shared mapping. */
+static bool mapped_writable(struct vmo *v)
+{
+	bool found = false;
+
+	spin_lock(&v->object.lock);
+	list_for_each(l, &v->mappings) {
+		const struct mapping *m = list_entry(l, struct mapping, vmo_link);
+
+		found |= m->vspace && m->flags & MAP_SHARED_ABI && m->flags & MAP_MAX_WRITE;
+	}
+	spin_unlock(&v->object.lock);
+	return found;
+}
+
 /* Everything but the size; SEAL_SEAL forbids more seals, and seals are never taken away. */
 static status_t attr_store(struct content *c, uint32_t mask, const struct content_attr *a)
 {
 	if (mask & ATTR_SEALS) {
 		REQUIRE(!(c->seals & SEAL_SEAL) || a->seals == c->seals, E_PERM);
 		REQUIRE(!(c->seals & ~a->seals), E_PERM);
+		REQUIRE(!(a->seals & ~c->seals & SEAL_WRITE) || !mapped_writable(c->vmo), E_BUSY);
 		c->seals = a->seals;
 	}
 	if (mask & ATTR_ATIME)

@@ -99,32 +99,43 @@ static status_t fault_copy(struct fault *f)
 	return 0;
 }
 
-/* The page numbers around the fault that one table page and the mapping allow. */
-static void around_range(const struct fault *f, uint64_t *first, uint64_t *end)
+/* Map, read-only, `n` pages of one leaf whose entries are empty; how many it were. */
+static uint64_t leaf_map(struct frame *const *leaf, uint64_t *e, uint64_t n, uint64_t template)
 {
-	uint64_t from = ALIGN_DOWN(f->addr, AROUND_PAGES * PAGE_SIZE);
+	uint64_t mapped = 0;
 
-	*first = MAX(from, mapping_start(f->m));
-	*end = MIN(from + AROUND_PAGES * PAGE_SIZE, f->m->end);
+	for (uint64_t *end = e + n; e < end; e++, leaf++) {
+		if (pte_used(*e) || !*leaf)
+			continue;
+		frame_get(*leaf);
+		*e = template | frame_phys(*leaf);
+		mapped++;
+	}
+	return mapped;
 }
 
-/* Map, read-only, what the object has beside the faulting page.  Both locks are held. */
+/*
+ * Map, read-only, what the object has beside the faulting page, as far as one table page, the mapping and
+ * the object go.  Both locks are held.
+ */
 static void fault_around(struct fault *f)
 {
-	uint64_t first, end, limit = pages_of(f->m->vmo->size);
-	uint32_t flags = mapping_pte_flags(f->m);
+	struct vmo *v = f->m->vmo;
+	uint64_t template = pte_make(0, mapping_pte_flags(f->m));
+	uint64_t around = ALIGN_DOWN(f->addr, AROUND_PAGES * PAGE_SIZE);
+	uint64_t first = MAX(around, mapping_start(f->m)), end = MIN(around + AROUND_PAGES * PAGE_SIZE, f->m->end);
+	uint64_t page = mapping_page(f->m, first), last = page + ((end - first) >> 12), n;
+	uint64_t *e = f->entry - ((f->addr - first) >> 12);
 
-	around_range(f, &first, &end);
-	for (uint64_t at = first; at < end; at += PAGE_SIZE) {
-		uint64_t *e = f->entry + ((int64_t)(at - f->addr) >> 12);
-		uint64_t page = mapping_page(f->m, at);
-		struct frame *n;
+	last = MIN(last, pages_of(v->size));
+	if (v->height == 0)
+		return;			/* one page, and that is mapped */
+	for (; page < last; page += n, e += n) {
+		struct frame *const *leaf = vmo_leaf(v, page);
 
-		if (pte_used(*e) || page >= limit || !(n = vmo_find(f->m->vmo, page)))
-			continue;
-		frame_get(n);
-		*e = pte_make(frame_phys(n), flags);
-		f->vs->resident_pages++;
+		n = MIN(last - page, VMO_LEAF - page % VMO_LEAF);
+		if (leaf)
+			f->vs->resident_pages += leaf_map(leaf, e, n, template);
 	}
 }
 
@@ -204,6 +215,10 @@ static status_t fault_physical(struct fault *f)
 	REQUIRE(offset < v->size, FAULT_BEYOND_END);
 	if (!(f->m->flags & MAP_SHARED_ABI))
 		return FAULT_PROTECTION;	/* a device's registers cannot be copied on write */
+	if (pte_used(*f->entry)) {
+		*f->entry = pte_change(*f->entry, mapping_pte_flags(f->m) | write_flag(f));
+		return 0;
+	}
 	*f->entry = pte_make(phys, mapping_pte_flags(f->m) | write_flag(f));
 	if (frame_of_pte(*f->entry))
 		frame_get(frame_of_pte(*f->entry));

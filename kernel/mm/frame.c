@@ -13,8 +13,8 @@
 
 #define ORDERS 11			/* blocks of 1 .. 1024 pages */
 #define NONE 0xffffffffu
-#define CACHE_FRAMES 64
-#define CACHE_BATCH 32
+#define CACHE_FRAMES 256		/* so that fork and exit need the lists seldom */
+#define CACHE_BATCH_ORDER 5
 #define ORDER_SHIFT 8
 
 struct frame *frames;
@@ -92,16 +92,17 @@ static uint32_t block_alloc(uint32_t order)
 
 static bool cache_refill(struct cache *c)
 {
-	spin_lock(&frame_lock);
-	while (c->count < CACHE_BATCH) {
-		uint32_t page = block_alloc(0);
+	uint32_t order = CACHE_BATCH_ORDER, page;
 
-		if (page == NONE)
-			break;
-		c->stack[c->count++] = &frames[page];
-	}
+	spin_lock(&frame_lock);
+	while ((page = block_alloc(order)) == NONE && order > 0)
+		order--;
 	spin_unlock(&frame_lock);
-	return c->count != 0;
+	if (page == NONE)
+		return false;
+	for (uint32_t i = 1u << order; i-- > 0; )
+		c->stack[c->count++] = &frames[page + i];
+	return true;
 }
 
 static void cache_spill(struct cache *c, uint32_t keep)
@@ -118,7 +119,7 @@ static void frame_recycle(struct frame *f)
 
 	KASSERT(!(f->flags & (FRAME_RESERVED | FRAME_FREE)));
 	if (unlikely(c->count == CACHE_FRAMES))
-		cache_spill(c, CACHE_FRAMES - CACHE_BATCH);
+		cache_spill(c, CACHE_FRAMES / 2);
 	f->flags = 0;
 	c->stack[c->count++] = f;
 }

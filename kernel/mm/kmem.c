@@ -173,12 +173,6 @@ static void big_free(void *p, size_t size)
 		frame_put(f++);
 }
 
-static void words_clear(uint64_t *p, size_t size)
-{
-	for (size_t i = 0; i < (size + 7) / 8; i++)
-		p[i] = 0;
-}
-
 static void *small_alloc(size_t size)
 {
 	uint32_t class = class_of[(size + 31) / 32];
@@ -196,8 +190,7 @@ static void *small_alloc(size_t size)
 	p = m->first;
 	m->first = p->next;
 	m->count--;
-	words_clear((uint64_t *)p, size);
-	return p;
+	return memset(p, 0, ALIGN_UP(size, 8ul));
 }
 
 /* --- the interface ---------------------------------------------------------------------------------------- */

@@ -13,6 +13,12 @@
 static inline uint64_t pages_of(uint64_t bytes) { return (bytes >> 12) + ((bytes & (PAGE_SIZE - 1)) != 0); }
 struct frame *vmo_find(const struct vmo *v, uint64_t page);	/* no reference; NULL: hole */
 /*
+ * Where the frame of a page would be, or NULL: nothing near.  Those of the following pages, up to a multiple
+ * of VMO_LEAF, come behind it; a vmo of height 0 has but the one.
+ */
+#define VMO_LEAF 64u
+struct frame *const *vmo_leaf(const struct vmo *v, uint64_t page);
+/*
  * The frame of a page for a fault, without a reference: a hole is filled.  E_AGAIN: only vmo_page(), with
  * no lock held, can do it.
  */

@@ -52,6 +52,20 @@ struct frame *vmo_find(const struct vmo *v, uint64_t page)
 	return p;
 }
 
+struct frame *const *vmo_leaf(const struct vmo *v, uint64_t page)
+{
+	void *const *at = (void *const *)&v->root;
+
+	if (unlikely(!covers(v->height, page)) || !v->root)
+		return NULL;
+	for (uint32_t h = v->height; h > 0; h--) {
+		if (!*at)
+			return NULL;
+		at = &((struct page_node *)*at)->slots[page >> ((h - 1) * FANOUT_SHIFT) & (FANOUT - 1)];
+	}
+	return (struct frame *const *)at;
+}
+
 /* Where the frame of a page hangs, with all nodes above it made; NULL: no memory. */
 static void **slot_make(struct vmo *v, uint64_t page)
 {

@@ -100,9 +100,15 @@ uint64_t pages_clear(struct vspace *vs, struct gather *g, uint64_t start, uint64
 
 struct mapping *mapping_at(struct vspace *vs, uint64_t addr)
 {
-	struct mapping *m = mapping_of(tree_at_most(&vs->mappings, addr));
+	struct mapping *m = vs->last;
 
-	return m && m->end > addr ? m : NULL;
+	if (m && addr >= mapping_start(m) && addr < m->end)
+		return m;
+	m = mapping_of(tree_at_most(&vs->mappings, addr));
+	if (!m || m->end <= addr)
+		return NULL;
+	vs->last = m;
+	return m;
 }
 
 struct mapping *mapping_from(struct vspace *vs, uint64_t addr)
@@ -171,9 +177,16 @@ static void mapping_link(struct vspace *vs, struct mapping *m, struct mapping *a
 	spin_unlock(&m->vmo->object.lock);
 }
 
-static void mapping_unlink(struct vspace *vs, struct mapping *m)
+static void tree_drop(struct vspace *vs, struct mapping *m)
 {
 	tree_remove(&vs->mappings, &m->node);
+	if (vs->last == m)
+		vs->last = NULL;
+}
+
+static void mapping_unlink(struct vspace *vs, struct mapping *m)
+{
+	tree_drop(vs, m);
 	if (!m->vmo)
 		return;
 	spin_lock(&m->vmo->object.lock);
@@ -219,7 +232,7 @@ static void mapping_join_next(struct vspace *vs, struct mapping *m)
 	if (!n || mapping_start(n) != m->end || !mapping_alike(m, n))
 		return;
 	m->end = n->end;
-	tree_remove(&vs->mappings, &n->node);
+	tree_drop(vs, n);
 	mapping_free(vs, n);
 }
 
@@ -729,7 +742,7 @@ void vspace_release(struct object *o)
 			mapping_free(vs, m);
 		}
 		frame_batch_end(&b);
-		pt_destroy(&vs->arch);
+		pt_destroy(&vs->arch, o->pool);
 	}
 	object_free(o);
 }

@@ -144,6 +144,28 @@ static int64_t map_checked(struct vspace *vs, uint64_t addr, uint64_t len, uint6
 	return s;
 }
 
+/* Memory that nothing stands behind; shared with children it is an object known only by its mappings. */
+static int64_t map_anon(struct vspace *vs, uint64_t addr, uint64_t len, uint64_t flags)
+{
+	struct mapping like = { .kind = MAPPING_ANON };
+	int64_t s;
+
+	if (!(flags & MAP_SHARED_ABI))
+		return map_checked(vs, addr, len, flags, &like, MAX_ALL);
+	like.kind = MAPPING_OBJECT;
+	s = vmo_new(vs->object.pool, len, &like.vmo);
+	REQUIRE(s == 0, s);
+	s = map_checked(vs, addr, len, flags, &like, MAX_ALL);
+	object_put(&like.vmo->object);
+	return s;
+}
+
+/* A descriptor of zeros (/dev/zero) stands for anonymous memory, zero(4). */
+static bool is_zeros(const struct object *o)
+{
+	return o->type == OBJ_DESCRIPTOR && container_of(o, struct descriptor, object)->kind == OBJ_ZERO;
+}
+
 static int64_t map_object(struct vspace *vs, uint64_t addr, uint64_t len, uint64_t flags, uint64_t h, uint64_t offset)
 {
 	struct mapping like = { .offset = offset };
@@ -154,22 +176,14 @@ static int64_t map_object(struct vspace *vs, uint64_t addr, uint64_t len, uint64
 	REQUIRE(!(offset & PAGE_MASK) && offset + len >= len && offset + len <= 1ull << 62, E_INVAL);
 	s = handle_get_slot((handle_t)h, OBJ_NONE, 0, &slot);
 	REQUIRE(s == 0, s);
-	s = like_object(&slot, flags & MAP_SHARED_ABI, &like, &max);
-	if (s == 0)
-		s = map_checked(vs, addr, len, flags, &like, max);
+	if (is_zeros(slot.object)) {
+		s = map_anon(vs, addr, len, flags);
+	} else {
+		s = like_object(&slot, flags & MAP_SHARED_ABI, &like, &max);
+		if (s == 0)
+			s = map_checked(vs, addr, len, flags, &like, max);
+	}
 	slot_drop(&slot);
-	return s;
-}
-
-/* Anonymous memory that children will share: an object of its own, known only by its mappings. */
-static int64_t map_anon_shared(struct vspace *vs, uint64_t addr, uint64_t len, uint64_t flags)
-{
-	struct mapping like = { .kind = MAPPING_OBJECT };
-	int64_t s = vmo_new(vs->object.pool, len, &like.vmo);
-
-	REQUIRE(s == 0, s);
-	s = map_checked(vs, addr, len, flags, &like, MAX_ALL);
-	object_put(&like.vmo->object);
 	return s;
 }
 
@@ -178,7 +192,6 @@ static int64_t map_anon_shared(struct vspace *vs, uint64_t addr, uint64_t len, u
 
 int64_t sys_vspace_map(uint64_t h, uint64_t addr, uint64_t len, uint64_t flags, uint64_t object, uint64_t offset)
 {
-	struct mapping like = { .kind = MAPPING_ANON };
 	struct vspace *vs;
 	int64_t s;
 
@@ -193,10 +206,8 @@ int64_t sys_vspace_map(uint64_t h, uint64_t addr, uint64_t len, uint64_t flags, 
 	REQUIRE(s == 0, s);
 	if ((handle_t)object != H_NONE)
 		s = map_object(vs, addr, len, flags, object, offset);
-	else if (flags & MAP_SHARED_ABI)
-		s = map_anon_shared(vs, addr, len, flags);
 	else
-		s = map_checked(vs, addr, len, flags, &like, MAX_ALL);
+		s = map_anon(vs, addr, len, flags);
 	object_put(&vs->object);
 	return s;
 }

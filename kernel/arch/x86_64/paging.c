@@ -1,7 +1,8 @@
 /*
  * paging.c -- 4-level page tables of an address space: make, find, walk, free.
  *
- * Owns:    the table pages; entries belong to mm/.
+ * Owns:    the table pages, chained through their frames so that the end of a space need not search for
+ *          them; they are charged to the space's pool as one account.  Entries belong to mm/.
  * Locks:   the caller holds the vspace's lock.
  * Fails:   NULL or false: no memory for a table.
  * Source:  Intel SDM volume 3A, chapter 4.5.
@@ -29,67 +30,94 @@ void pt_boot_init(struct arch_vspace *kernel)
 	pte_nx = cpu_has_nx ? 1ull << 63 : 0;
 }
 
+/* A table page, charged to pool and chained to the space; its content is undefined. */
+static struct frame *table_alloc(struct arch_vspace *a, struct pool *pool)
+{
+	struct frame *f;
+
+	if (pool_charge(pool, PAGE_SIZE) < 0)
+		return NULL;
+	f = frame_alloc(NULL);
+	if (!f) {
+		pool_uncharge(pool, PAGE_SIZE);
+		return NULL;
+	}
+	f->next = (uint32_t)a->tables;
+	a->tables = (uint64_t)(f - frames);
+	a->table_pages++;
+	return f;
+}
+
 bool pt_init(struct arch_vspace *a, struct pool *pool)
 {
-	struct frame *f = frame_alloc(pool);
+	struct frame *f;
 	uint64_t *top;
 
+	a->tables = a->table_pages = a->cpus = 0;
+	f = table_alloc(a, pool);
 	if (!f)
 		return false;
 	top = frame_virt(f);
 	memset(top, 0, USER_ENTRIES * 8);
 	memcpy(top + USER_ENTRIES, kernel_top + USER_ENTRIES, (ENTRIES - USER_ENTRIES) * 8);
 	a->top_phys = frame_phys(f);
-	a->cpus = 0;
-	a->table_pages = 1;
 	return true;
 }
 
-static void table_free(uint64_t phys, unsigned level, unsigned count, struct frame_batch *b)
+void pt_destroy(struct arch_vspace *a, struct pool *pool)
 {
-	uint64_t *t = phys_to_virt(phys);
-
-	if (level > 0)
-		for (unsigned i = 0; i < count; i++)
-			if (t[i])
-				table_free(pte_phys(t[i]), level - 1, ENTRIES, b);
-	frame_put_batch(frame_of_phys(phys), b);
-}
-
-void pt_destroy(struct arch_vspace *a)
-{
-	struct frame_batch b = { 0 };
+	uint64_t page = a->tables;
 
 	KASSERT(a->cpus == 0);
-	table_free(a->top_phys, 3, USER_ENTRIES, &b);
-	frame_batch_end(&b);
+	for (uint64_t n = a->table_pages; n > 0; n--) {
+		struct frame *f = &frames[page];
+
+		page = f->next;
+		f->pool = NULL;
+		frame_put(f);
+	}
+	pool_uncharge(pool, a->table_pages * PAGE_SIZE);
 	a->top_phys = 0;
 }
 
 static uint64_t *table_make(struct arch_vspace *a, uint64_t *entry, struct pool *pool)
 {
-	struct frame *f = frame_alloc_zero(pool);
+	struct frame *f = table_alloc(a, pool);
 
 	if (!f)
 		return NULL;
+	memset(frame_virt(f), 0, PAGE_SIZE);
 	*entry = frame_phys(f) | TABLE;
-	a->table_pages++;
 	return frame_virt(f);
 }
 
-uint64_t *pt_entry(struct arch_vspace *a, uint64_t addr, bool make, struct pool *pool)
+static __attribute__((noinline)) uint64_t *entry_make(struct arch_vspace *a, uint64_t addr, struct pool *pool)
 {
 	uint64_t *t = phys_to_virt(a->top_phys);
 
 	for (unsigned level = 3; level > 0; level--) {
 		uint64_t *e = &t[index_at(addr, level)];
 
-		if (likely(*e))
+		if (*e)
 			t = phys_to_virt(pte_phys(*e));
-		else if (!make || !(t = table_make(a, e, pool)))
+		else if (!(t = table_make(a, e, pool)))
 			return NULL;
 	}
 	return &t[index_at(addr, 0)];
+}
+
+uint64_t *pt_entry(struct arch_vspace *a, uint64_t addr, bool make, struct pool *pool)
+{
+	uint64_t e;
+
+	e = ((uint64_t *)phys_to_virt(a->top_phys))[index_at(addr, 3)];
+	if (likely(e))
+		e = ((uint64_t *)phys_to_virt(pte_phys(e)))[index_at(addr, 2)];
+	if (likely(e))
+		e = ((uint64_t *)phys_to_virt(pte_phys(e)))[index_at(addr, 1)];
+	if (likely(e))
+		return &((uint64_t *)phys_to_virt(pte_phys(e)))[index_at(addr, 0)];
+	return make ? entry_make(a, addr, pool) : NULL;
 }
 
 uint64_t *pt_next(struct arch_vspace *a, uint64_t *addr, uint64_t end, uint64_t *run)
