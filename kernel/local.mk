@@ -1,7 +1,7 @@
 # kernel: one ELF.  Linked twice: the second time with the symbols of the first, for panic's backtrace.
 
 kernel_sources = \
-	kernel/arch/x86_64/acpi.c kernel/arch/x86_64/boot.S kernel/arch/x86_64/boot.c \
+	kernel/arch/x86_64/acpi.c kernel/arch/x86_64/start.S kernel/arch/x86_64/boot.c \
 	kernel/arch/x86_64/cpu.c kernel/arch/x86_64/entry.S kernel/arch/x86_64/interrupt.c \
 	kernel/arch/x86_64/paging.c kernel/arch/x86_64/tlb.c kernel/arch/x86_64/trap.c \
 	kernel/arch/x86_64/usercopy.S kernel/arch/x86_64/x86.h \

@@ -1,7 +1,7 @@
 /*
  * boot.c -- from the loader's tables to struct boot_info, then the machine up to kernel_main.
  *
- * Both loaders (Multiboot2, PVH) leave their tables anywhere in the first 4 GiB, which boot.S has
+ * Both loaders (Multiboot2, PVH) leave their tables anywhere in the first 4 GiB, which start.S has
  * mapped; what is kept is copied before the frame allocator may reuse it.
  * Tested:  tests/boot (PVH, BIOS and UEFI through GRUB).
  */

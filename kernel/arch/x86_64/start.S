@@ -1,5 +1,5 @@
 /*
- * boot.S -- from the boot loader (32-bit protected mode, Multiboot2 or PVH) to kernel_main.
+ * start.S -- from the boot loader (32-bit protected mode, Multiboot2 or PVH) to kernel_main.
  *
  * Maps the first 4 GiB three times: at 0 (until the APs are up), at DIRECT_MAP, and the first GiB at
  * KERNEL_BASE.  paging_extend() maps the rest of RAM later.
