@@ -156,26 +156,15 @@ static bool death_wait(handle_t endpoint, const struct child *child, uint64_t ba
 	return false;
 }
 
-/* Says which child left something behind, so that its seed can be tried alone; the sum is checked later. */
-static void leak_show(uint64_t seed)
-{
-	static struct system_info now, last;
-
-	NEED(tess_system_query(&now));
-	for (unsigned type = 0; seed > 1 && type < OBJ_TYPES; type++)
-		if (now.objects[type] > last.objects[type])
-			rt_log("# seed %lu leaves %lu objects of type %u", seed,
-			       now.objects[type] - last.objects[type], type);
-	last = now;
-}
-
 static void children_attack(handle_t notify, bool fresh_objects)
 {
 	handle_t shared[HANDLES], theirs[HANDLES];
+	static struct system_info before;
 
 	*calls_made = 0;
 	memcpy(shared, handles, sizeof(shared));
-	for (uint64_t n = 1; n <= CHILDREN; n++) {
+	NEED(tess_system_query(&before));
+	for (uint64_t n = 1; n <= CHILDREN && !test_failed(); n++) {
 		struct child child;
 
 		if (fresh_objects) {
@@ -187,13 +176,14 @@ static void children_attack(handle_t notify, bool fresh_objects)
 			theirs[i] = (handle_t)NEED(child_give(&child, shared[i]));
 		NEED(tess_task_write(child.task, (uint64_t)handles, theirs, sizeof(theirs)));
 		NEED(child_run(&child, attack, n + (fresh_objects ? 1000 : 0), 0));
-		if (!CHECK(death_wait(notify, &child, n)))
-			rt_log("# the child of seed %lu does not die", n);
+		CHECK(death_wait(notify, &child, n));
 		child_drop(&child);
 		if (fresh_objects) {
 			handles_close();
-			leak_show(n);
+			objects_check(&before);
 		}
+		if (test_failed())
+			rt_log("# after seed %lu", n);
 	}
 	rt_log("# %lu calls by %u tasks", *calls_made, CHILDREN);
 }
@@ -211,18 +201,9 @@ static void count_make(void)
 static void random_calls_hurt_only_their_task(void)
 {
 	handle_t notify = NEED_HANDLE(tess_endpoint_create(H_SELF));
-	static struct system_info before, after;
 
 	count_make();
-	handles_make();
-	handles_close();
-	NEED(tess_system_query(&before));
 	children_attack(notify, true);
-	NEED(tess_system_query(&after));
-	for (unsigned type = 0; type < OBJ_TYPES; type++)
-		if (!CHECK(before.objects[type] == after.objects[type]))
-			rt_log("# objects of type %u: %lu before, %lu after", type, before.objects[type],
-			       after.objects[type]);
 	tess_handle_close(notify);
 }
 

@@ -6,6 +6,8 @@
  */
 #include "selftest.h"
 
+#define SETTLE_NS 500000000ull
+
 static bool failed;
 
 bool check_at(const char *file, int line, const char *what, bool ok, int64_t value)
@@ -21,6 +23,32 @@ int64_t need_at(const char *file, int line, const char *what, int64_t result)
 	if (result < 0)
 		rt_panic("%s:%d: %s: %s", file, line, what, rt_status_text(result));
 	return result;
+}
+
+bool test_failed(void)
+{
+	return failed;
+}
+
+static bool objects_same(const struct system_info *before, const struct system_info *now)
+{
+	return !memcmp(before->objects, now->objects, OBJ_TYPES * sizeof(now->objects[0]));
+}
+
+void objects_check(const struct system_info *before)
+{
+	static struct system_info now;
+	uint64_t give_up = rt_mono_ns() + SETTLE_NS;
+
+	NEED(tess_system_query(&now));
+	while (!objects_same(before, &now) && rt_mono_ns() < give_up) {
+		tess_thread_yield();
+		NEED(tess_system_query(&now));
+	}
+	for (unsigned type = 0; type < OBJ_TYPES; type++)
+		if (!CHECK(before->objects[type] == now.objects[type]))
+			rt_log("# objects of type %u: %lu before, %lu after", type, before->objects[type],
+			       now.objects[type]);
 }
 
 static unsigned tests_run(const struct test *tests, unsigned *number)
