@@ -21,13 +21,13 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.environ.get("TESSERA_SRC") or os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("TESSERA_BUILD") or os.path.join(TOP, "build")
-QUIET_SECONDS = 90      # without a line of output: the guest hangs
-MAX_BOOTS = 12          # a system that dies this often is not worth more of our time
+QUIET_SECONDS = 60      # without a line of output: the guest hangs
+MAX_BOOTS = 6           # a system that dies this often is not worth more of our time
 MARK = "##conformance"
 
 # In this order: what everything else stands on comes first.
 AREAS = ["files", "fd", "pipe", "process", "exec", "signal", "job", "time", "dir", "memory", "tty",
-         "procfs", "poll", "thread", "efault", "system", "mount"]
+         "procfs", "poll", "thread", "efault", "system", "mount", "race", "abuse"]
 SCRIPT = """filter=$1; shift
 for area; do
 	echo "%(mark)s begin $area"

@@ -1,11 +1,12 @@
 # Conformance tests: static musl programs that state what Linux does, true of Linux and of Tessera.
 
-linux_areas = dir efault exec fd files job memory mount pipe poll process procfs signal system \
-	thread time tty
+linux_areas = abuse dir efault exec fd files job memory mount pipe poll process procfs race signal \
+	system thread time tty
 linux_programs = $(linux_areas:%=tests/linux/%)
 linux_fuzzers = $(addprefix tests/linux/fuzz/,calls code elf native scribble)
 
 TESTS += tests/linux/conformance.py
+LINUX_TESTS += tests/linux/conformance.py
 FAULT_TESTS += tests/linux/fuzz/run.py
 TEST_FILES += $(linux_programs) $(linux_fuzzers)
 CLEANFILES += $(linux_programs) $(linux_fuzzers)
