@@ -12,8 +12,8 @@ boot_tests = \
 TESTS += $(boot_tests)
 EXTRA_DIST += $(boot_tests) tests/README.md tests/lib/guest.bash tests/lib/summary
 
-# `./tessera bench`, installed.
-nobase_pkgdata_DATA += tests/bench/bench
+# `./tessera` and its bench, installed.
+nobase_pkgdata_DATA += tests/bench/bench kernel/tessera.elf
 nobase_dist_pkgdata_DATA += tests/bench/run.py tests/bench/report.py tests/bench/debt.md
 
 check_DATA = $(TEST_FILES)
