@@ -12,8 +12,18 @@
  */
 #include "offsets.h"
 
-#define UTCB(field)	(field - UPCALL_TOP)	/* displacement from the top of the upcall stack */
-#define FRAME(field)	(field - FRAME_SIZE)
+#define UTCB(field)	(field - UPCALL_TOP)	/* displacements from the top of the upcall stack */
+#define FRAME(field)	(FRAME_AT + field - UPCALL_TOP)
+#define LIMIT		(THREAD_LIMIT - UPCALL_TOP)
+
+/* The registers that C keeps are still the program's: for those who need them all. */
+#define SAVE_KEPT(base, disp)	\
+	mov	%rbx, FRAME_RBX + disp(base);	\
+	mov	%rbp, FRAME_RBP + disp(base);	\
+	mov	%r12, FRAME_R12 + disp(base);	\
+	mov	%r13, FRAME_R13 + disp(base);	\
+	mov	%r14, FRAME_R14 + disp(base);	\
+	mov	%r15, FRAME_R15 + disp(base)
 
 	.section .header, "ax"
 	.globl	translator_header
@@ -27,7 +37,7 @@ translator_header:
 
 	.text
 	.globl	entry_call, entry_exception, entry_interrupt, exit_lo, exit_hi, exec_start
-	.globl	fork_child, vfork_child, thread_child, call_return, regs_enter
+	.globl	fork_child, vfork_child, thread_child, sys_fork, sys_vfork, sys_clone, sys_clone3
 
 	.balign	64
 entry_call:
@@ -38,23 +48,12 @@ entry_call:
 	mov	%r10, FRAME(FRAME_R10)(%rsp)
 	mov	%r8, FRAME(FRAME_R8)(%rsp)
 	mov	%r9, FRAME(FRAME_R9)(%rsp)
-	mov	%rbx, FRAME(FRAME_RBX)(%rsp)
-	mov	%rbp, FRAME(FRAME_RBP)(%rsp)
-	mov	%r12, FRAME(FRAME_R12)(%rsp)
-	mov	%r13, FRAME(FRAME_R13)(%rsp)
-	mov	%r14, FRAME(FRAME_R14)(%rsp)
-	mov	%r15, FRAME(FRAME_R15)(%rsp)
-	sub	$FRAME_SIZE, %rsp
-	cmpl	$CALLS_MAX, %eax
-	ja	call_unknown
-	cmpb	$0, (THREAD_TRACE - UPCALL_TOP + FRAME_SIZE)(%rsp)
-	jne	call_traced
+	cmp	LIMIT(%rsp), %eax
+	jae	call_odd
 	mov	%eax, %eax
 	lea	call_table(%rip), %r11
 	mov	%r10, %rcx
 	call	*(%r11, %rax, 8)
-call_return:
-	add	$FRAME_SIZE, %rsp
 exit_lo:
 	cmpq	$0, UTCB(UTCB_LATCH)(%rsp)
 	jne	exit_slow
@@ -76,21 +75,33 @@ exit_hi:
 
 /* The latch is up, or the flags need IRETQ: with all registers in the frame, C decides. */
 exit_slow:
-	sub	$FRAME_SIZE, %rsp
-	mov	%rsp, %rdi
+	SAVE_KEPT(%rsp, FRAME(0))
+	lea	FRAME(0)(%rsp), %rdi
 	mov	%rax, %rsi
 	call	call_leave
 	ud2
 
-call_unknown:
-	mov	%rsp, %rdi
-	call	call_unknown_number
-	jmp	call_return
+/* A number beyond the table, or a thread whose calls are traced: its limit is 0. */
+call_odd:
+	SAVE_KEPT(%rsp, FRAME(0))
+	lea	FRAME(0)(%rsp), %rdi
+	call	call_odd_number
+	jmp	exit_lo
 
-call_traced:
-	mov	%rsp, %rdi
-	call	trace_call
-	jmp	call_return
+/* Handlers that copy the frame: it must be whole.  A traced call has saved it already. */
+	.macro	whole_frame name, handler
+\name:
+	mov	%rsp, %r11
+	and	$-BLOCK_BYTES, %r11
+	cmpl	$0, THREAD_LIMIT(%r11)
+	je	\handler
+	SAVE_KEPT(%r11, FRAME_AT)
+	jmp	\handler
+	.endm
+	whole_frame sys_fork, call_fork
+	whole_frame sys_vfork, call_vfork
+	whole_frame sys_clone, call_clone
+	whole_frame sys_clone3, call_clone3
 
 /* RDI: 0 when the program faulted, 1 when we did */
 	.balign	16
@@ -115,32 +126,26 @@ exec_start:
 	call	exec_main
 	ud2
 
-/* A fork child: RDI is the frame of the fork call, in this copy of the parent's stack. */
+/*
+ * A fork child, with RSP at the top of this copy of the parent's upcall stack; a vfork child or a
+ * thread, with RSP at the top of its own and RDI its struct child_start.  All have the creator's frame.
+ */
 fork_child:
-	mov	%rdi, %rsp
 	call	fork_child_main
-frame_return:
-	mov	FRAME_RBX(%rsp), %rbx
-	mov	FRAME_RBP(%rsp), %rbp
-	mov	FRAME_R12(%rsp), %r12
-	mov	FRAME_R13(%rsp), %r13
-	mov	FRAME_R14(%rsp), %r14
-	mov	FRAME_R15(%rsp), %r15
-	jmp	call_return
-
-/* A vfork child or a thread: RDI is its struct child_start, in its own block; the frame is copied. */
+	jmp	frame_return
 vfork_child:
-	mov	%rdi, %rsp
-	and	$-BLOCK_BYTES, %rsp
-	add	$(UPCALL_TOP - FRAME_SIZE), %rsp
 	call	vfork_child_main
 	jmp	frame_return
 thread_child:
-	mov	%rdi, %rsp
-	and	$-BLOCK_BYTES, %rsp
-	add	$(UPCALL_TOP - FRAME_SIZE), %rsp
 	call	thread_child_main
-	jmp	frame_return
+frame_return:
+	mov	FRAME(FRAME_RBX)(%rsp), %rbx
+	mov	FRAME(FRAME_RBP)(%rsp), %rbp
+	mov	FRAME(FRAME_R12)(%rsp), %r12
+	mov	FRAME(FRAME_R13)(%rsp), %r13
+	mov	FRAME(FRAME_R14)(%rsp), %r14
+	mov	FRAME(FRAME_R15)(%rsp), %r15
+	jmp	exit_lo
 
 /*
  * Memory of the program.  These touch nothing but the program's memory and their own arguments, and
@@ -152,43 +157,28 @@ thread_child:
 	.globl	user_rdfsbase, user_rdgsbase, user_cas32, user_probe
 	.balign	16
 user_begin:
-/* int64_t user_copy(void *to, const void *from, uint64_t len) */
+/* int64_t user_copy(void *to, const void *from, uint64_t len); by words: TCG's MOVSB is slow */
 user_copy:
-	xor	%eax, %eax
-	sub	$8, %rdx
-	jb	2f
-1:	mov	(%rsi), %rcx
-	mov	%rcx, (%rdi)
-	add	$8, %rsi
-	add	$8, %rdi
-	sub	$8, %rdx
-	jae	1b
-2:	add	$8, %rdx
-	je	4f
-3:	movzbl	(%rsi), %ecx
-	mov	%cl, (%rdi)
-	inc	%rsi
-	inc	%rdi
-	dec	%rdx
-	jne	3b
-4:	ret
+	mov	%rdx, %rcx
+	shr	$3, %rcx
+	rep movsq
+	mov	%edx, %ecx
+	and	$7, %ecx
+	je	1f
+	rep movsb
+1:	xor	%eax, %eax
+	ret
 
 /* int64_t user_zero(void *to, uint64_t len) */
 user_zero:
 	xor	%eax, %eax
-	sub	$8, %rsi
-	jb	2f
-1:	mov	%rax, (%rdi)
-	add	$8, %rdi
-	sub	$8, %rsi
-	jae	1b
-2:	add	$8, %rsi
-	je	4f
-3:	mov	%al, (%rdi)
-	inc	%rdi
-	dec	%rsi
-	jne	3b
-4:	ret
+	mov	%rsi, %rcx
+	shr	$3, %rcx
+	rep stosq
+	mov	%esi, %ecx
+	and	$7, %ecx
+	rep stosb
+	ret
 
 /*
  * int64_t user_string(char *to, const char *from, uint64_t room): the length without the NUL, which is

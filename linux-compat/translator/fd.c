@@ -82,60 +82,87 @@ static NOINLINE int64_t write_slow(uint64_t fd, uint64_t buf, uint64_t len, uint
 	return (int64_t)done;
 }
 
-/* --- read and write ---------------------------------------------------------------------------------- */
+/* --- read and write ----------------------------------------------------------------------------------
+ *
+ * The handlers keep nothing over the native call: what went wrong is done again from the registers that
+ * the frame has.  read_at and write_at are for the translator's own loops.
+ */
+
+int64_t read_at(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset)
+{
+	int64_t n;
+
+	if (fd_bad(fd))
+		return -EBADF;
+	if ((int64_t)len < 0 || (offset != OFFSET_OWN && (int64_t)offset < 0))
+		return -EINVAL;
+	if (len > RW_MAX)
+		len = RW_MAX;
+	n = offset == OFFSET_OWN ? tess_descriptor_read((handle_t)fd, (void *)buf, len, DEADLINE_NEVER) :
+		tess_descriptor_read_at((handle_t)fd, (void *)buf, len, offset);
+	return n < 0 ? read_slow(fd, buf, len, offset, n) : n;
+}
+
+int64_t write_at(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset)
+{
+	int64_t n;
+
+	if (fd_bad(fd))
+		return -EBADF;
+	if ((int64_t)len < 0 || (offset != OFFSET_OWN && (int64_t)offset < 0))
+		return -EINVAL;
+	if (len > RW_MAX)
+		len = RW_MAX;
+	n = offset == OFFSET_OWN ? tess_descriptor_write((handle_t)fd, (void *)buf, len, DEADLINE_NEVER) :
+		tess_descriptor_write_at((handle_t)fd, (void *)buf, len, offset);
+	return n < 0 ? write_slow(fd, buf, len, offset, n) : n;
+}
+
+/* After the fast path's native call, or without one (0) when the arguments are unusual. */
+static NOINLINE int64_t read_frame(int64_t status)
+{
+	const struct call_frame *f = self_frame();
+
+	return status < 0 ? read_slow(f->rdi, f->rsi, f->rdx, OFFSET_OWN, status) :
+		read_at(f->rdi, f->rsi, f->rdx, OFFSET_OWN);
+}
+
+static NOINLINE int64_t write_frame(int64_t status)
+{
+	const struct call_frame *f = self_frame();
+
+	return status < 0 ? write_slow(f->rdi, f->rsi, f->rdx, OFFSET_OWN, status) :
+		write_at(f->rdi, f->rsi, f->rdx, OFFSET_OWN);
+}
 
 int64_t sys_read(uint64_t fd, uint64_t buf, uint64_t len)
 {
 	int64_t n;
 
-	if (unlikely(fd_bad(fd)))
-		return -EBADF;
-	if (unlikely(len > RW_MAX)) {
-		if ((int64_t)len < 0)
-			return -EINVAL;
-		len = RW_MAX;
-	}
+	if (unlikely(fd_bad(fd) || len > RW_MAX))
+		return read_frame(0);
 	n = tess_descriptor_read((handle_t)fd, (void *)buf, len, DEADLINE_NEVER);
-	return unlikely(n < 0) ? read_slow(fd, buf, len, OFFSET_OWN, n) : n;
+	return unlikely(n < 0) ? read_frame(n) : n;
 }
 
 int64_t sys_write(uint64_t fd, uint64_t buf, uint64_t len)
 {
 	int64_t n;
 
-	if (unlikely(fd_bad(fd)))
-		return -EBADF;
-	if (unlikely(len > RW_MAX)) {
-		if ((int64_t)len < 0)
-			return -EINVAL;
-		len = RW_MAX;
-	}
+	if (unlikely(fd_bad(fd) || len > RW_MAX))
+		return write_frame(0);
 	n = tess_descriptor_write((handle_t)fd, (void *)buf, len, DEADLINE_NEVER);
-	return unlikely(n < 0) ? write_slow(fd, buf, len, OFFSET_OWN, n) : n;
+	return unlikely(n < 0) ? write_frame(n) : n;
 }
 
 int64_t sys_pread64(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset)
 {
-	int64_t n;
-
-	if ((int64_t)offset < 0 || (int64_t)len < 0)
-		return -EINVAL;
-	if (fd_bad(fd))
-		return -EBADF;
-	n = tess_descriptor_read_at((handle_t)fd, (void *)buf, len < RW_MAX ? len : RW_MAX, offset);
-	return unlikely(n < 0) ? read_slow(fd, buf, len < RW_MAX ? len : RW_MAX, offset, n) : n;
+	return offset == OFFSET_OWN ? -EINVAL : read_at(fd, buf, len, offset);
 }
 
 int64_t sys_pwrite64(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset)
 {
-	int64_t n;
-
-	if ((int64_t)offset < 0 || (int64_t)len < 0)
-		return -EINVAL;
-	if (fd_bad(fd))
-		return -EBADF;
-	n = tess_descriptor_write_at((handle_t)fd, (void *)buf, len < RW_MAX ? len : RW_MAX, offset);
-	return unlikely(n < 0) ? write_slow(fd, buf, len < RW_MAX ? len : RW_MAX, offset, n) : n;
+	return offset == OFFSET_OWN ? -EINVAL : write_at(fd, buf, len, offset);
 }
 
 /* --- vectors -------------------------------------------------------------------------------------------- */
@@ -449,7 +476,7 @@ static int64_t flags_get(uint64_t fd)
 /* F_SETFL changes these five only; what the kernel does not know, the server must allow. */
 static int64_t flags_set(uint64_t fd, uint32_t new)
 {
-	const uint32_t ours = O_APPEND | O_NONBLOCK, servers = O_ASYNC | O_DIRECT | O_NOATIME;
+	const uint32_t servers = O_ASYNC | O_DIRECT | O_NOATIME;
 	int64_t old = flags_get(fd), r;
 	uint32_t user;
 
@@ -469,7 +496,6 @@ static int64_t flags_set(uint64_t fd, uint32_t new)
 	r = tess_descriptor_flags((handle_t)fd, DESC_APPEND | DESC_NONBLOCK | user,
 		(new & O_APPEND ? DESC_APPEND : 0) | (new & O_NONBLOCK ? DESC_NONBLOCK : 0) |
 		((uint64_t)((new & servers) >> DESC_USER_O_SHIFT & DESC_USER_O_MASK) << DESC_USER_SHIFT));
-	(void)ours;
 	return r < 0 ? result(r) : 0;
 }
 

@@ -8,25 +8,22 @@
 
 void *memcpy(void *to, const void *from, size_t len)
 {
-	uint8_t *d = to;
-	const uint8_t *s = from;
+	void *d = to;
+	size_t words = len / 8, bytes = len % 8;
 
-	for (; len >= 8; len -= 8, d += 8, s += 8)
-		__builtin_memcpy(d, s, 8);
-	while (len--)
-		*d++ = *s++;
+	__asm__ volatile("rep movsq" : "+D"(d), "+S"(from), "+c"(words) : : "memory");
+	__asm__ volatile("rep movsb" : "+D"(d), "+S"(from), "+c"(bytes) : : "memory");
 	return to;
 }
 
 void *memset(void *to, int byte, size_t len)
 {
-	uint8_t *d = to;
 	uint64_t word = 0x0101010101010101ull * (uint8_t)byte;
+	void *d = to;
+	size_t words = len / 8, bytes = len % 8;
 
-	for (; len >= 8; len -= 8, d += 8)
-		__builtin_memcpy(d, &word, 8);
-	while (len--)
-		*d++ = (uint8_t)byte;
+	__asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(word) : "memory");
+	__asm__ volatile("rep stosb" : "+D"(d), "+c"(bytes) : "a"(word) : "memory");
 	return to;
 }
 

@@ -100,6 +100,23 @@ void timespec_out(uint64_t ns, struct linux_timespec *ts)
 	ts->nsec = (int64_t)(ns % 1000000000u);
 }
 
+/* Straight from the kernel's record: fstat of a file. */
+static int64_t stat_attr_out(const struct content_attr *a, uint64_t to)
+{
+	const struct lx_record *rec = (const struct lx_record *)a->record;
+	struct linux_stat o;
+
+	o.dev = rec->dev, o.ino = rec->ino, o.nlink = rec->nlink;
+	o.mode = rec->mode, o.uid = rec->uid, o.gid = rec->gid, o.pad = 0;
+	o.rdev = rec->rdev, o.size = (int64_t)a->size, o.blksize = rec->blksize;
+	o.blocks = (int64_t)(a->resident_pages * (PAGE_SIZE / 512));
+	timespec_out(a->atime_ns, &o.atime);
+	timespec_out(a->mtime_ns, &o.mtime);
+	timespec_out(a->ctime_ns, &o.ctime);
+	o.unused[0] = o.unused[1] = o.unused[2] = 0;
+	return copy_out(to, &o, sizeof(o));
+}
+
 static int64_t stat_out(const struct lx_stat *s, uint64_t to)
 {
 	struct linux_stat o;
@@ -169,12 +186,21 @@ static int64_t fd_stat(uint64_t fd, struct lx_stat *s)
 	return 0;
 }
 
-int64_t sys_fstat(uint64_t fd, uint64_t to)
+static NOINLINE int64_t fstat_other(uint64_t fd, uint64_t to)
 {
 	struct lx_stat s;
 	int64_t r = fd_stat(fd, &s);
 
 	return r < 0 ? r : stat_out(&s, to);
+}
+
+int64_t sys_fstat(uint64_t fd, uint64_t to)
+{
+	struct content_attr a;
+
+	if (fd_bad(fd) || tess_descriptor_attributes((handle_t)fd, &a) < 0)
+		return fstat_other(fd, to);
+	return stat_attr_out(&a, to);
 }
 
 static int64_t stat_at(uint64_t dirfd, uint64_t path, uint64_t flags, uint64_t to)

@@ -11,7 +11,8 @@
 #define UTCB_CALL_RIP		32
 #define UTCB_CALL_RSP		40
 #define UTCB_CALL_RFLAGS	48
-#define THREAD_TRACE		4096			/* first byte of the thread's data */
+#define THREAD_LIMIT		4096			/* first word of the thread's data */
+#define FRAME_AT		(4096 + 2048)		/* the frame of the call in progress, in the same page */
 
 #define FRAME_ORIG_RAX		0
 #define FRAME_RDI		8
@@ -26,7 +27,7 @@
 #define FRAME_R13		80
 #define FRAME_R14		88
 #define FRAME_R15		96
-#define FRAME_SIZE		128			/* the last 16 bytes are the exit's for RFLAGS */
+#define FRAME_SIZE		104
 
 #define FLAGS_SLOW		0x54500			/* TF DF NT RF AC: only IRETQ restores them well */
 

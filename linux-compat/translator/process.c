@@ -50,14 +50,13 @@ static void child_tls(uint64_t tls)
 }
 
 /* The copy of the parent's memory is this process's own; of its threads only this one is here. */
-int64_t fork_child_main(struct call_frame *f)
+int64_t fork_child_main(void)
 {
 	struct utcb *u = self_utcb();
 	struct task_state *s = self_state();
 	struct thread_data *t = self_thread();
 	struct child_start *c = (struct child_start *)((self_block() + BLOCK_STACK));
 
-	(void)f;
 	s->lock = 0;
 	s->nthreads = 1;
 	s->threads = t;
@@ -142,14 +141,12 @@ static void start_fill(struct child_start *c, const struct linux_clone_args *a)
 static int64_t fork_copy(const struct linux_clone_args *a)
 {
 	struct task_state *s = self_state();
-	struct call_frame *f = self_frame();
 	struct ipc_message *m;
 	int64_t pid;
 
 	start_fill((struct child_start *)(self_block() + BLOCK_STACK), a);
 	lock_take(&s->lock);
-	m = request(LX_FORK, (uint64_t)fork_child, (uint64_t)f, 0);
-	m->words[4] = (uint64_t)f;
+	m = request(LX_FORK, (uint64_t)fork_child, self_block() + UPCALL_TOP, 0);
 	m->words[5] = a->flags | a->exit_signal;
 	pid = request_server();
 	lock_give(&s->lock);
@@ -203,7 +200,7 @@ static int64_t fork_share(const struct linux_clone_args *a)
 	if (!home)
 		return -ENOMEM;
 	memcpy((void *)(home + HOME_STATE), s, sizeof(*s));
-	memcpy((void *)(home + UPCALL_TOP - FRAME_SIZE), self_frame(), FRAME_SIZE);
+	memcpy((void *)(home + FRAME_AT), self_frame(), FRAME_SIZE);
 	start_fill(c, a);
 	c->state = home + HOME_STATE;
 	m = request(LX_VFORK, (uint64_t)vfork_child, home + UPCALL_TOP, home);
@@ -279,7 +276,7 @@ static int64_t thread_begin(uint64_t block, uint64_t tid, const struct linux_clo
 
 	start_fill(c, a);
 	*t = c->data;
-	memcpy((void *)(block + UPCALL_TOP - FRAME_SIZE), self_frame(), FRAME_SIZE);
+	memcpy((void *)(block + FRAME_AT), self_frame(), FRAME_SIZE);
 	memset(&args, 0, sizeof(args));
 	args_window(&args);
 	args.rip = (uint64_t)thread_child;
@@ -328,7 +325,7 @@ static int64_t thread_clone(const struct linux_clone_args *a)
 	return tid;
 }
 
-/* --- clone -------------------------------------------------------------------------------------------------------- */
+/* --- clone: entry.S completes the frame and comes here -------------------------------------------- */
 
 #define CLONE_THREAD_FLAGS	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
 #define CLONE_KNOWN	(CLONE_THREAD_FLAGS | CLONE_VFORK | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | \
@@ -353,21 +350,21 @@ static int64_t clone_any(const struct linux_clone_args *a)
 	return f & CLONE_VM ? fork_share(a) : fork_copy(a);
 }
 
-int64_t sys_fork(void)
+int64_t call_fork(void)
 {
 	const struct linux_clone_args a = { .exit_signal = SIGCHLD };
 
 	return clone_any(&a);
 }
 
-int64_t sys_vfork(void)
+int64_t call_vfork(void)
 {
 	const struct linux_clone_args a = { .flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD };
 
 	return clone_any(&a);
 }
 
-int64_t sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid, uint64_t tls)
+int64_t call_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid, uint64_t tls)
 {
 	const struct linux_clone_args a = {
 		.flags = flags & 0xffffff00, .exit_signal = flags & CSIGNAL, .stack = stack,
@@ -377,7 +374,7 @@ int64_t sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t 
 	return clone_any(&a);
 }
 
-int64_t sys_clone3(uint64_t args, uint64_t size)
+int64_t call_clone3(uint64_t args, uint64_t size)
 {
 	struct linux_clone_args a = { 0 };
 	uint8_t more;

@@ -10,14 +10,12 @@
 /* --- unknown numbers -------------------------------------------------------------------------------- */
 
 /* ENOSYS; linuxd hears of each number once, for /proc/tessera/unimplemented. */
-int64_t call_unknown_number(struct call_frame *f)
+static int64_t call_unknown_number(const struct call_frame *f)
 {
 	struct task_state *s = self_state();
 	uint32_t nr = (uint32_t)f->orig_rax;
 	uint64_t bit = 1ull << nr % 64;
 
-	if (nr > CALLS_MAX)
-		return -ENOSYS;
 	if (!(__atomic_fetch_or(&s->unknown[nr / 64], bit, __ATOMIC_RELAXED) & bit))
 		server_call(LX_UNKNOWN, nr, 0, 0);
 	return -ENOSYS;
@@ -26,6 +24,12 @@ int64_t call_unknown_number(struct call_frame *f)
 int64_t sys_unsupported(void)
 {
 	return call_unknown_number(self_frame());
+}
+
+/* From the entry: a number beyond the table, or any call of a thread that is traced. */
+int64_t call_odd_number(struct call_frame *f)
+{
+	return (uint32_t)f->orig_rax > CALLS_MAX ? -ENOSYS : trace_call(f);
 }
 
 /* --- the system --------------------------------------------------------------------------------------- */
@@ -147,10 +151,6 @@ int64_t sys_prctl(uint64_t option, uint64_t a, uint64_t b, uint64_t c, uint64_t 
 
 #define COPY_CHUNK	65536u
 
-int64_t sys_read(uint64_t fd, uint64_t buf, uint64_t len);
-int64_t sys_write(uint64_t fd, uint64_t buf, uint64_t len);
-int64_t sys_pread64(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset);
-int64_t sys_pwrite64(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset);
 int64_t sys_lseek(uint64_t fd, uint64_t offset, uint64_t whence);
 
 struct copy_end { uint64_t fd, offset; bool placed; };
@@ -160,8 +160,7 @@ static int64_t chunk_write(struct copy_end *to, uint64_t buf, uint64_t len)
 	uint64_t done = 0;
 
 	while (done < len) {
-		int64_t n = to->placed ? sys_pwrite64(to->fd, buf + done, len - done, to->offset) :
-			sys_write(to->fd, buf + done, len - done);
+		int64_t n = write_at(to->fd, buf + done, len - done, to->placed ? to->offset : OFFSET_OWN);
 
 		if (n <= 0)
 			return done ? (int64_t)done : n;
@@ -179,8 +178,7 @@ static int64_t copy_through(struct copy_end *from, struct copy_end *to, uint64_t
 
 	while (done < len) {
 		uint64_t want = len - done < COPY_CHUNK ? len - done : COPY_CHUNK;
-		int64_t n = from->placed ? sys_pread64(from->fd, buf, want, from->offset) :
-			sys_read(from->fd, buf, want), w;
+		int64_t n = read_at(from->fd, buf, want, from->placed ? from->offset : OFFSET_OWN), w;
 
 		if (n <= 0)
 			return done ? (int64_t)done : n;

@@ -24,18 +24,18 @@
 
 /* The registers of a system call, as entry.S saves them. */
 struct call_frame {
-	uint64_t orig_rax, rdi, rsi, rdx, r10, r8, r9, rbx, rbp, r12, r13, r14, r15, pad[3];
+	uint64_t orig_rax, rdi, rsi, rdx, r10, r8, r9, rbx, rbp, r12, r13, r14, r15;
 };
 _Static_assert(sizeof(struct call_frame) == FRAME_SIZE && offsetof(struct call_frame, r15) == FRAME_R15 &&
 	       offsetof(struct call_frame, rbx) == FRAME_RBX && offsetof(struct call_frame, r9) == FRAME_R9, "entry.S");
-_Static_assert(BLOCK_BYTES == BLOCK_SIZE && THREAD_TRACE == BLOCK_DATA, "entry.S");
+_Static_assert(BLOCK_BYTES == BLOCK_SIZE && THREAD_LIMIT == BLOCK_DATA, "entry.S");
 _Static_assert(offsetof(struct utcb, latch) == UTCB_LATCH && offsetof(struct utcb, call_rip) == UTCB_CALL_RIP &&
 	       offsetof(struct utcb, call_rsp) == UTCB_CALL_RSP &&
 	       offsetof(struct utcb, call_rflags) == UTCB_CALL_RFLAGS, "entry.S");
 
 /* What belongs to one thread: the second page of its block. */
 struct thread_data {
-	uint8_t trace;			/* log its system calls (entry.S) */
+	uint32_t limit;			/* numbers from here on leave the fast path; 0: all, they are traced */
 	bool mask_saved;		/* saved_mask is put back when the call ends */
 	bool restarting;		/* the call in progress goes on until restart_deadline */
 	bool spare;
@@ -53,6 +53,8 @@ struct thread_data {
 	bool ended;			/* its block can be used again once the kernel thread is dead */
 	uint64_t fs_base, gs_base;	/* as set by arch_prctl, where the CPU cannot tell */
 };
+
+_Static_assert(sizeof(struct thread_data) <= FRAME_AT - BLOCK_DATA && FRAME_AT + FRAME_SIZE <= BLOCK_GUARD, "one page");
 
 /* What belongs to the task; TU_DATA. */
 struct task_state {
@@ -85,7 +87,7 @@ static inline struct utcb *self_utcb(void) { return (struct utcb *)self_block();
 static inline struct thread_data *self_thread(void) { return (struct thread_data *)(self_block() + BLOCK_DATA); }
 static inline struct call_frame *self_frame(void)
 {
-	return (struct call_frame *)(self_block() + UPCALL_TOP - FRAME_SIZE);
+	return (struct call_frame *)(self_block() + FRAME_AT);
 }
 static inline struct task_state *self_state(void) { return (struct task_state *)self_utcb()->user[TU_DATA]; }
 
@@ -156,14 +158,16 @@ NORETURN void regs_enter(const struct regs *r);
 void actions_copy_default(struct task_state *s);
 
 /* --- the rest -------------------------------------------------------------------------------------------------- */
-extern const char call_return[], fork_child[], vfork_child[], thread_child[];
+extern const char fork_child[], vfork_child[], thread_child[];
+int64_t read_at(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset);	/* offset OFFSET_OWN: read */
+int64_t write_at(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset);
 int64_t read_file(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset);
 int64_t write_file(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset);
 int64_t thread_block_new(void);			/* the block's address or -ENOMEM */
 int64_t zone_map(uint64_t len, uint64_t align);	/* room in the zone, mapped read-write */
 void state_cpu_init(struct task_state *s);
 const struct lx_ids *ids_get(void);
-void trace_line(const char *text, uint64_t len);
+int64_t trace_call(struct call_frame *f);
 uint64_t vsyscall_time(void);
 
 typedef int64_t call_handler(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
