@@ -3,7 +3,7 @@
  *
  * Owns:    the list of armed timers, nearest first.
  * Fails:   a timer that finds no memory fires at once: late or early is better than never.
- * Tested:  linux-compat/server/test/process_request.c
+ * Tested:  linux-compat/server/test/process_test.c
  */
 #include "process.h"
 

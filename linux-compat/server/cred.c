@@ -3,7 +3,7 @@
  *
  * Owns:    process->cred.  uid 0 is a name that linuxd checks; it gives no capability.
  * Fails:   EPERM, EINVAL.
- * Tested:  linux-compat/server/test/process_life.c, tests/linux
+ * Tested:  linux-compat/server/test/process_test.c, tests/linux
  */
 #include "process.h"
 

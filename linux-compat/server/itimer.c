@@ -4,7 +4,7 @@
  * Owns:    process->itimers and process->timers.  Real time is the loop's deadline; CPU time is looked at
  *          again when it could have been used up at the earliest, so such timers are never early.
  * Fails:   EINVAL, EAGAIN (too many timers, no memory), ENOTSUP for CPU-time POSIX timers.
- * Tested:  linux-compat/server/test/process_life.c, tests/linux
+ * Tested:  linux-compat/server/test/process_test.c, tests/linux
  */
 #include "process.h"
 

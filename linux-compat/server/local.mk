@@ -36,3 +36,9 @@ linux_compat_server_linuxd_DEPENDENCIES = $(NATIVE_DEPS)
 EXTRA_DIST += linux-compat/server/README.md linux-compat/server/manifest linux-compat/server/process.h \
 	linux-compat/server/process_uapi.h linux-compat/server/server.h linux-compat/server/tty.h \
 	linux-compat/server/uapi.h linux-compat/translator/image.h
+
+# Host tests: the process half and the terminals on a mock kernel.
+TESTS += linux-compat/server/test/process_host.sh
+EXTRA_DIST += linux-compat/server/test/process_host.sh linux-compat/server/test/process_mock.c \
+	linux-compat/server/test/process_mock.h linux-compat/server/test/process_test.c \
+	linux-compat/server/test/signal_test.c linux-compat/server/test/tty_test.c

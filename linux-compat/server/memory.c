@@ -4,7 +4,7 @@
  *
  * Owns:    every byte that mem_alloc hands out; a 16-byte header before each says how large it is.
  * Fails:   NULL when the pool has no memory; chunks are kept for reuse, large blocks given back.
- * Tested:  linux-compat/server/test/process_memory.c
+ * Tested:  by use: tests/linux
  */
 #include "process.h"
 

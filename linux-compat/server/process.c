@@ -3,7 +3,7 @@
  *
  * Owns:    the hash and list of processes, the hash of threads, the table of images, the users.
  * Fails:   NULL or 0 when memory, pids or the table of images is used up.
- * Tested:  linux-compat/server/test/process_life.c, tests/linux
+ * Tested:  linux-compat/server/test/process_test.c, tests/linux
  */
 #include "process.h"
 
@@ -516,8 +516,11 @@ void process_gone(struct process *p)
 	fs_view_put(p->fs);
 	p->fs = NULL;
 	exe_inode_drop(p);
-	if (p == process_init)
+	if (p == process_init) {	/* there is nobody to hand anything over to */
+		p->state = PROCESS_ZOMBIE;
 		init_gone(p);
+		return;
+	}
 	session_leader_exit(p);
 	children_reparent(p);
 	pgroup_check_orphans(p);

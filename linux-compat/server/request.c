@@ -5,7 +5,7 @@
  *          parked requests by token.
  * Locks:   none; linuxd is one thread.
  * Fails:   a request that cannot be read is answered -EFAULT; one from nobody it knows -EPERM.
- * Tested:  linux-compat/server/test/process_request.c
+ * Tested:  linux-compat/server/test/process_test.c
  *
  * An answer is staged in the utcb and leaves with the next receive: one kernel entry for both.  What
  * must answer somebody else meanwhile (parked_reply*) sends the staged one first, and saves what the

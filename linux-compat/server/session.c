@@ -4,7 +4,7 @@
  * Owns:    the hash of groups.  A group lives while it has members (zombies included); a session while
  *          a group of it does.
  * Fails:   ENOMEM when a group is made; the rest as setpgid(2), setsid(2), getsid(2) say.
- * Tested:  linux-compat/server/test/process_life.c, tests/linux
+ * Tested:  linux-compat/server/test/process_test.c, tests/linux
  */
 #include "process.h"
 

@@ -4,7 +4,7 @@
  * Owns:    the parked requests of a terminal, its readiness counter, its tie to a session.
  * Fails:   EIO after a hang-up or for an orphaned background group, EAGAIN, ENXIO, EBUSY (exclusive).
  * Conforms: termios(3), tty(4), credentials(7); n_tty of Linux where those are silent.
- * Tested:  linux-compat/server/test/tty_file_test.c, tests/linux
+ * Tested:  linux-compat/server/test/tty_test.c, tests/linux
  */
 #include "tty.h"
 

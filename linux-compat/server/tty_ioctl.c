@@ -3,7 +3,7 @@
  *
  * Owns:    parked TCSETSW, TCSETSF and tcdrain calls, which wait for the output to leave.
  * Fails:   ENOTTY for what is not here (TIOCPKT, TIOCMSET ...), EIO for TIOCSTI, as ioctl_tty(2) says.
- * Tested:  linux-compat/server/test/tty_file_test.c, tests/linux
+ * Tested:  linux-compat/server/test/tty_test.c, tests/linux
  */
 #include "tty.h"
 

@@ -5,7 +5,7 @@
  * Fails:   never; what does not fit is not taken, except that a line longer than the ring loses its last
  *          characters, as in Linux, so that its end can still be typed.
  * Conforms: termios(3).
- * Tested:  linux-compat/server/test/tty_ldisc_test.c
+ * Tested:  linux-compat/server/test/tty_test.c
  */
 #include "tty.h"
 

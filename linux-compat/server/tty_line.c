@@ -3,7 +3,7 @@
  *
  * Owns:    the write ends console_out0 and console_out1; how much went in and how much has been sent.
  * Fails:   a line without its pipe does not exist (ENXIO).
- * Tested:  linux-compat/server/test/tty_file_test.c, tests/boot
+ * Tested:  linux-compat/server/test/tty_test.c, tests/boot
  */
 #include "tty.h"
 

@@ -7,7 +7,7 @@
  * Owns:    struct pty, the numbers, the names in devpts.
  * Fails:   ENOSPC without a free number, ENOMEM; EIO at a slave whose master is gone or still locked.
  * Conforms: pty(7), pts(4); packet mode is not here (ENOTTY).
- * Tested:  linux-compat/server/test/tty_file_test.c, tests/linux
+ * Tested:  linux-compat/server/test/tty_test.c, tests/linux
  */
 #include "tty.h"
 

@@ -3,7 +3,7 @@
  *
  * Owns:    the parked waits of a process; the once-only reports of stop and continue.
  * Fails:   ECHILD, EINVAL as wait(2); ENOMEM when a wait cannot be parked.
- * Tested:  linux-compat/server/test/process_life.c, tests/linux
+ * Tested:  linux-compat/server/test/process_test.c, tests/linux
  */
 #include "process.h"
 

@@ -218,7 +218,7 @@ void server_log(const char *format, ...) { (void)format; }
 void mem_init(void) { }
 void *mem_alloc(uint64_t size) { return calloc(1, size); }
 void mem_free(void *p) { free(p); }
-char *mem_strdup(const char *s) { return strdup(s); }
+char *mem_strdup(const char *s) { return memcpy(malloc(strlen(s) + 1), s, strlen(s) + 1); }
 
 /* --- messages -------------------------------------------------------------------------------------------- */
 
@@ -539,6 +539,11 @@ void mock_end(void)
 		if (p != process_init && p->state == PROCESS_ALIVE)
 			process_kill(p, 9);
 	run();
+	for (struct process *p = process_first(), *next; p; p = next) {
+		next = process_after(p);
+		if (p != process_init)
+			process_free(p);
+	}
 	process_kill(process_init, 0);
 	run();
 	process_free(process_init);
@@ -555,6 +560,11 @@ struct process *mock_fork(struct process *parent)
 	return process_by_pid((uint32_t)value_of(token));
 }
 void mock_exit(struct process *p, int status) { mock_call(p, LX_EXIT, (uint64_t)status, 0, 0); }
+
+/* One unit with the tests: tap.h's state is static. */
+#include "signal_test.c"
+#include "process_test.c"
+#include "tty_test.c"
 
 int main(void)
 {

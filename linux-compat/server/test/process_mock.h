@@ -62,7 +62,4 @@ extern int mock_power;			/* code of power_off, -1: not called */
 extern uint32_t mock_exec_mode, mock_exec_uid;
 extern int mock_exec_error;
 
-extern const struct tap_case signal_cases[], process_cases[], tty_cases[];
-extern const unsigned signal_count, process_count_cases, tty_count;
-
 #endif

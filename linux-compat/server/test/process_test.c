@@ -25,10 +25,12 @@ static void an_exit_is_seen_after_the_death_notice(void)
 static void wait_selects_its_children(void)
 {
 	struct process *a, *b;
+	uint32_t pid;
 
 	mock_start();
 	a = mock_fork(process_init);
 	b = mock_fork(process_init);
+	pid = a->pid;
 	CHECK(value_of(mock_call(b, LX_SETPGID, 0, 0, 0)) == 0);
 	CHECK(value_of(mock_call(process_init, LX_WAIT, a->pid, WNOHANG, 0)) == 0);
 	CHECK(value_of(mock_call(process_init, LX_WAIT, 77, WNOHANG, 0)) == -ECHILD);
@@ -36,7 +38,7 @@ static void wait_selects_its_children(void)
 	CHECK(value_of(mock_call(process_init, LX_WAIT, a->pid, 0x4000, 0)) == -EINVAL);
 	mock_exit(a, 0);
 	CHECK(value_of(mock_call(process_init, LX_WAIT, (uint64_t)-(int64_t)b->pid, WNOHANG, 0)) == 0);
-	CHECK(value_of(mock_call(process_init, LX_WAIT, 0, WNOHANG, 0)) == a->pid);
+	CHECK(value_of(mock_call(process_init, LX_WAIT, 0, WNOHANG, 0)) == pid);
 	mock_end();
 }
 
@@ -45,15 +47,17 @@ static void waitid_can_leave_the_zombie(void)
 	struct process *a;
 	struct lx_wait w;
 	uint64_t token;
+	uint32_t pid;
 
 	mock_start();
 	a = mock_fork(process_init);
+	pid = a->pid;
 	mock_exit(a, 5 << 8);
 	token = mock_call(process_init, LX_WAIT, a->pid, WEXITED | WNOWAIT, P_PID + 1);
 	CHECK(value_of(token) == a->pid);
 	memcpy(&w, answer_of(token)->data, sizeof(w));
 	CHECK(w.code == CLD_EXITED && w.status == 5 && a->state == PROCESS_ZOMBIE);
-	CHECK(value_of(mock_call(process_init, LX_WAIT, a->pid, WEXITED, P_PID + 1)) == a->pid);
+	CHECK(value_of(mock_call(process_init, LX_WAIT, pid, WEXITED, P_PID + 1)) == pid);
 	CHECK(value_of(mock_call(process_init, LX_WAIT, 0, WNOHANG, P_ALL + 1)) == -EINVAL);
 	mock_end();
 }
@@ -62,15 +66,17 @@ static void an_interrupted_wait_loses_nothing(void)
 {
 	struct process *a;
 	uint64_t wait;
+	uint32_t pid;
 
 	mock_start();
 	a = mock_fork(process_init);
+	pid = a->pid;
 	wait = mock_call(process_init, LX_WAIT, a->pid, 0, 0);
 	mock_cancel(wait);
 	CHECK(value_of(wait) == -LINUX_INTERRUPTED);
 	mock_exit(a, 0);
 	mock_cancel(wait);		/* too late: nothing happens */
-	CHECK(value_of(mock_call(process_init, LX_WAIT, a->pid, 0, 0)) == a->pid);
+	CHECK(value_of(mock_call(process_init, LX_WAIT, pid, 0, 0)) == pid);
 	mock_end();
 }
 
@@ -350,7 +356,7 @@ static void a_thousand_forks_leave_nothing(void)
 	mock_end();
 }
 
-const struct tap_case process_cases[] = {
+static const struct tap_case process_cases[] = {
 	{ "an exit is seen after the kernel's death notice, not before", an_exit_is_seen_after_the_death_notice },
 	{ "wait selects its children", wait_selects_its_children },
 	{ "waitid can leave the zombie", waitid_can_leave_the_zombie },
@@ -372,4 +378,4 @@ const struct tap_case process_cases[] = {
 	{ "nobody else speaks for a process", nobody_else_speaks_for_a_process },
 	{ "a thousand forks leave nothing behind", a_thousand_forks_leave_nothing },
 };
-const unsigned process_count_cases = sizeof(process_cases) / sizeof(process_cases[0]);
+static const unsigned process_count_cases = sizeof(process_cases) / sizeof(process_cases[0]);

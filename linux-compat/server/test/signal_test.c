@@ -351,7 +351,7 @@ static void timer_counts_its_overruns(void)
 	mock_end();
 }
 
-const struct tap_case signal_cases[] = {
+static const struct tap_case signal_cases[] = {
 	{ "a handled signal raises the latch and is taken with its siginfo", handled_is_latched_and_taken },
 	{ "a blocked signal stays pending until it is unblocked", blocked_stays_until_unblocked },
 	{ "a default action ends the process at once", default_ends_the_process },
@@ -370,4 +370,4 @@ const struct tap_case signal_cases[] = {
 	{ "an interval timer rings and repeats", alarm_rings_and_repeats },
 	{ "a POSIX timer counts its overruns", timer_counts_its_overruns },
 };
-const unsigned signal_count = sizeof(signal_cases) / sizeof(signal_cases[0]);
+static const unsigned signal_count = sizeof(signal_cases) / sizeof(signal_cases[0]);

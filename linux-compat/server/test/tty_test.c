@@ -258,16 +258,14 @@ static void a_full_line_parks_the_writer(void)
 	CHECK(!(mock_ready(tty) & POLL_OUT));
 	CHECK(value_of(mock_write(shell, tty, "x", 1, true)) == -EAGAIN);
 	for (int i = 0; i < 100 && value_of(token) == PARKED; i++) {
-		struct request r = { .words = { LX_TTY_DRAINED } };
-
-		(void)r;
 		mock_line_len = 0;
 		tty_output(line_tty(0));
 	}
 	CHECK(value_of(token) == sizeof(text));
-	CHECK(mock_ready(tty) & POLL_OUT);
+	mock_line_len = 0;
 	mock_line_capacity = sizeof(mock_line_out);
 	tty_output(line_tty(0));
+	CHECK(mock_ready(tty) & POLL_OUT);
 	end();
 }
 
@@ -463,7 +461,7 @@ static void a_full_pty_holds_both_sides(void)
 	mock_end();
 }
 
-const struct tap_case tty_cases[] = {
+static const struct tap_case tty_cases[] = {
 	{ "a line is edited as it is typed", a_line_is_edited },
 	{ "words and UTF-8 characters are erased whole", words_and_utf8_are_erased_whole },
 	{ "special characters can be quoted, a line reprinted", special_characters_can_be_quoted },
@@ -483,4 +481,4 @@ const struct tap_case tty_cases[] = {
 	{ "a pty connects two processes", a_pty_connects_two_processes },
 	{ "a full pty holds both sides and loses nothing", a_full_pty_holds_both_sides },
 };
-const unsigned tty_count = sizeof(tty_cases) / sizeof(tty_cases[0]);
+static const unsigned tty_count = sizeof(tty_cases) / sizeof(tty_cases[0]);
