@@ -149,7 +149,7 @@ static struct dentry *parent_of(struct unpack *u, const char *name, const char *
 			return dir;
 		if (!name_is_good(name, *last_len))
 			return NULL;
-		next = dentry_find(dir, name, *last_len, name_hash(name, *last_len));
+		next = dentry_lookup(dir, name, *last_len);
 		if (!next) {
 			i = inode_new(u->super, S_IFDIR | 0755, NULL);
 			next = i ? child_make(u, dir, name, *last_len, i) : NULL;
@@ -293,7 +293,7 @@ static bool entry_add(struct unpack *u, const struct entry *e)
 		u->problem = u->problem ? u->problem : "an entry has an impossible name or type";
 		return false;
 	}
-	old = dentry_find(dir, name, len, name_hash(name, len));
+	old = dentry_lookup(dir, name, len);
 	if (old && S_ISDIR(old->inode->mode)) {
 		if (!S_ISDIR(e->field[H_MODE])) {
 			u->problem = "a file would replace a directory";

@@ -18,8 +18,7 @@ static uint32_t follow_flags(uint64_t at_flags)
 /* Walks the request's path; a refusal is answered here and is false. */
 static bool walk_request(struct request *r, struct walk *w, uint64_t at_flags, uint64_t known)
 {
-	uint32_t offset = 0;
-	const char *path = request_string(r, &offset);
+	const char *path = request_path(r);
 	int error;
 
 	if (!path || (at_flags & ~known)) {
@@ -51,8 +50,7 @@ void request_access(struct request *r)
 {
 	static struct cred real;
 	uint32_t may = (uint32_t)r->words[1];
-	uint32_t offset = 0;
-	const char *path = request_string(r, &offset);
+	const char *path = request_path(r);
 	struct path base;
 	struct inode *i;
 	struct walk w;
@@ -108,8 +106,7 @@ static int jump_text(struct inode *i, struct process *who, char *buf, uint32_t l
 void request_readlink(struct request *r)
 {
 	static char text[PATH_MAX + 16];
-	uint32_t offset = 0;
-	const char *path = request_string(r, &offset);
+	const char *path = request_path(r);
 	struct inode *i;
 	struct walk w;
 	int n;

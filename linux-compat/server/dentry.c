@@ -25,13 +25,68 @@ void dentry_init(void)
 	dentry_bucket_mask = BUCKETS_FIRST - 1;
 }
 
-uint32_t name_hash(const char *name, uint32_t len)
+/* Near the end of a page: byte by byte, up to the string's end. */
+uint64_t word_load_slow(const char *p)
 {
-	uint32_t h = HASH_START;
+	uint64_t w = 0;
 
-	while (len--)
-		h = HASH_STEP(h, *name++);
-	return h;
+	for (uint32_t n = 0; n < 8 && p[n]; n++)
+		w |= (uint64_t)(uint8_t)p[n] << 8 * n;
+	return w;
+}
+
+static uint64_t hash_more(uint64_t hash, uint64_t word)
+{
+	return (hash ^ hash >> 32 ^ word) * HASH_FACTOR;
+}
+
+void name_scan_long(struct name *n)
+{
+	uint64_t hash = n->first * HASH_FACTOR, w, ends;
+	uint32_t len, tail;
+
+	for (len = 8;; len += 8) {
+		w = word_load(n->text + len);
+		ends = word_ends(w);
+		if (ends)
+			break;
+		hash = hash_more(hash, w);
+	}
+	tail = (uint32_t)__builtin_ctzll(ends) / 8;
+	if (tail)
+		hash = hash_more(hash, word_cut(w, tail));
+	n->len = len + tail;
+	n->hash = (uint32_t)(hash >> 32);
+}
+
+static uint64_t word_of(const char *text, uint32_t len)
+{
+	uint64_t w = 0;
+
+	memcpy(&w, text, len < 8 ? len : 8);
+	return w;
+}
+
+/* As name_scan would find it. */
+void name_make(struct name *n, const char *text, uint32_t len)
+{
+	uint64_t hash;
+
+	n->text = text;
+	n->len = len;
+	n->first = word_of(text, len);
+	hash = n->first * HASH_FACTOR;
+	for (uint32_t at = 8; at < len; at += 8)
+		hash = hash_more(hash, word_of(text + at, len - at));
+	n->hash = (uint32_t)(hash >> 32);
+}
+
+struct dentry *dentry_lookup(const struct dentry *dir, const char *name, uint32_t len)
+{
+	struct name n;
+
+	name_make(&n, name, len);
+	return dentry_find(dir, &n);
 }
 
 static void hash_insert(struct dentry *d)
@@ -73,6 +128,16 @@ static void hash_grow(void)
 	mem_free(before);
 }
 
+static void name_known(struct dentry *d, uint32_t len)
+{
+	struct name n;
+
+	name_make(&n, d->name, len);
+	d->len = (uint16_t)len;
+	d->hash = n.hash;
+	d->first = n.first;
+}
+
 static int name_set(struct dentry *d, const char *name, uint32_t len)
 {
 	char *to = d->short_name;
@@ -87,8 +152,7 @@ static int name_set(struct dentry *d, const char *name, uint32_t len)
 	if (d->name && d->name != d->short_name && d->name != to)
 		mem_free((void *)d->name);
 	d->name = to;
-	d->len = (uint16_t)len;
-	d->hash = name_hash(name, len);
+	name_known(d, len);
 	return 0;
 }
 
@@ -288,8 +352,7 @@ int dentry_move(struct dentry *d, struct dentry *to, const char *name, uint32_t 
 	d->name = long_name ? long_name : d->short_name;
 	memcpy((char *)d->name, name, len);
 	((char *)d->name)[len] = 0;
-	d->len = (uint16_t)len;
-	d->hash = name_hash(name, len);
+	name_known(d, len);
 	d->parent = dentry_get(to);
 	hash_insert(d);
 	child_append(d);
@@ -306,6 +369,7 @@ void dentry_exchange(struct dentry *a, struct dentry *b)
 	const char *b_name = b->name == b->short_name ? NULL : b->name;
 	uint16_t len = a->len;
 	uint32_t hash = a->hash;
+	uint64_t first = a->first;
 
 	hash_remove(a);
 	hash_remove(b);
@@ -318,8 +382,10 @@ void dentry_exchange(struct dentry *a, struct dentry *b)
 	b->name = a_name ? a_name : b->short_name;
 	a->len = b->len;
 	a->hash = b->hash;
+	a->first = b->first;
 	b->len = len;
 	b->hash = hash;
+	b->first = first;
 	a->parent = b_dir;
 	b->parent = a_dir;
 	hash_insert(a);

@@ -92,7 +92,7 @@ static struct dentry *node_dir(const char **name, bool make)
 	if (!slash)
 		return the_devtmpfs->root;
 	len = (uint32_t)(slash - *name);
-	d = dentry_find(the_devtmpfs->root, *name, len, name_hash(*name, len));
+	d = dentry_lookup(the_devtmpfs->root, *name, len);
 	if (!d && make)
 		d = node_make(the_devtmpfs->root, *name, len, S_IFDIR | 0755, 0);
 	*name = slash + 1;
@@ -110,7 +110,7 @@ int devtmpfs_make(const char *name, uint32_t mode, uint32_t rdev, uint32_t uid, 
 	len = (uint32_t)strlen(name);
 	if (!dir)
 		return -ENOTDIR;
-	if (dentry_find(dir, name, len, name_hash(name, len)))
+	if (dentry_lookup(dir, name, len))
 		return -EEXIST;
 	d = node_make(dir, name, len, mode & S_IFMT ? mode : mode | S_IFCHR, rdev);
 	if (!d)
@@ -129,7 +129,7 @@ void devtmpfs_remove(const char *name)
 		return;
 	dir = node_dir(&name, false);
 	len = (uint32_t)strlen(name);
-	d = dir ? dentry_find(dir, name, len, name_hash(name, len)) : NULL;
+	d = dir ? dentry_lookup(dir, name, len) : NULL;
 	if (!d || S_ISDIR(d->inode->mode))
 		return;
 	d->inode->nlink = 0;
@@ -189,7 +189,7 @@ struct super *devpts_super(void)
 		return the_devpts;
 	if (!devtmpfs_super())
 		return NULL;
-	pts = dentry_find(the_devtmpfs->root, "pts", 3, name_hash("pts", 3));
+	pts = dentry_lookup(the_devtmpfs->root, "pts", 3);
 	the_devpts = pts ? super_new(&devpts_type) : NULL;
 	if (the_devpts) {
 		the_devpts->root = dentry_get(pts);

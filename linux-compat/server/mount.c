@@ -421,7 +421,7 @@ void request_mount(struct request *r)
 int mount_at(const char *type, const char *name)
 {
 	uint32_t len = (uint32_t)strlen(name);
-	struct path at = { mounts, dentry_find(mounts->root, name, len, name_hash(name, len)) };
+	struct path at = { mounts, dentry_lookup(mounts->root, name, len) };
 
 	return at.dentry ? mount_type(type, type, &at, MS_RELATIME, "") : -ENOENT;
 }

@@ -64,7 +64,7 @@ int name_create(struct walk *w, uint32_t mode, uint32_t rdev, const char *target
 		i->target = mem_strdup(target);
 		i->size = strlen(target);
 	}
-	d = target && !i->target ? NULL : dentry_new(w->parent.dentry, w->last, w->last_len, i);
+	d = target && !i->target ? NULL : dentry_new(w->parent.dentry, w->last.text, w->last.len, i);
 	inode_put(i);
 	if (!d)
 		return -ENOMEM;
@@ -89,7 +89,7 @@ static int walk_new(struct walk *w, struct request *r, const char *path, const s
 	error = strlen(path) >= PATH_MAX ? -ENAMETOOLONG : walk_run(w);
 	if (error < 0)
 		return error;
-	if (w->last_type != LAST_NAME || !w->last_len)
+	if (w->last_type != LAST_NAME || !w->last.len)
 		return -EEXIST;
 	error = walk_last(w, &d);
 	if (error < 0)
@@ -103,8 +103,8 @@ static int walk_new(struct walk *w, struct request *r, const char *path, const s
 
 void request_make(struct request *r)
 {
-	uint32_t offset = 0, mode = (uint32_t)r->words[1], type = mode & S_IFMT, rdev = 0;
-	const char *path = request_string(r, &offset);
+	uint32_t mode = (uint32_t)r->words[1], type = mode & S_IFMT, rdev = 0;
+	const char *path = request_path(r);
 	const struct cred *c = process_cred(r->process);
 	bool directory = r->words[0] == LX_MKDIR;
 	struct path base;
@@ -204,7 +204,7 @@ static int link_make(struct request *r, const struct path *old, struct walk *w)
 		return -ENOENT;
 	if (i->nlink >= LINK_COUNT_MAX)
 		return -EMLINK;
-	d = dentry_new(w->parent.dentry, w->last, w->last_len, i);
+	d = dentry_new(w->parent.dentry, w->last.text, w->last.len, i);
 	if (!d)
 		return -ENOMEM;
 	i->nlink++;
@@ -313,8 +313,7 @@ static int remove_found(struct walk *w, bool directory)
 
 void request_unlink(struct request *r)
 {
-	uint32_t offset = 0;
-	const char *path = request_string(r, &offset);
+	const char *path = request_path(r);
 	bool directory = r->words[1] & AT_REMOVEDIR;
 	struct walk w;
 	int error;
@@ -324,11 +323,11 @@ void request_unlink(struct request *r)
 		return;
 	}
 	error = walk_at(&w, r, path, WALK_PARENT);
-	if (error == 0 && (w.last_type != LAST_NAME || !w.last_len)) {
+	if (error == 0 && (w.last_type != LAST_NAME || !w.last.len)) {
 		if (!directory)
 			error = -EISDIR;
 		else
-			error = !w.last_len ? -EBUSY : w.last_type == LAST_DOT ? -EINVAL : -ENOTEMPTY;
+			error = !w.last.len ? -EBUSY : w.last_type == LAST_DOT ? -EINVAL : -ENOTEMPTY;
 	}
 	if (error == 0)
 		error = remove_found(&w, directory);
@@ -404,7 +403,7 @@ static int rename_do(struct walk *from, struct walk *to, struct dentry *old, str
 		inode_changed(new->inode);
 	} else {
 		/* move first: it alone can fail; two equal names side by side are never looked up */
-		error = dentry_move(old, new_dir, to->last, to->last_len);
+		error = dentry_move(old, new_dir, to->last.text, to->last.len);
 		if (error < 0)
 			return error;
 		if (S_ISDIR(old->inode->mode) && old_dir != new_dir) {
@@ -428,9 +427,9 @@ static int rename_walked(struct request *r, struct walk *from, struct walk *to, 
 
 	if (from->parent.mount != to->parent.mount)
 		return -EXDEV;
-	if (from->last_type != LAST_NAME || !from->last_len)
+	if (from->last_type != LAST_NAME || !from->last.len)
 		return -EBUSY;
-	if (to->last_type != LAST_NAME || !to->last_len)
+	if (to->last_type != LAST_NAME || !to->last.len)
 		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
 	error = mount_writable(from->parent.mount);
 	if (error == 0)

@@ -250,8 +250,8 @@ void request_open(struct request *r)
 {
 	struct open_call o = { .r = r, .flags = (uint32_t)r->words[1], .mode = (uint32_t)r->words[2],
 		.exec = r->words[3] & LX_OPEN_EXEC, .cred = process_cred(r->process) };
-	uint32_t offset = 0, walk_flags = WALK_FOLLOW;
-	const char *path = request_string(r, &offset);
+	uint32_t walk_flags = WALK_FOLLOW;
+	const char *path = request_path(r);
 	uint64_t resolve = r->words[3] >> RESOLVE_SHIFT;
 	struct path base;
 	struct walk w;

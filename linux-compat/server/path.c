@@ -35,27 +35,19 @@ static inline bool path_is(const struct path *a, const struct path *b)
 void walk_start(struct walk *w, struct request *r, const struct path *start, const char *path, uint32_t flags)
 {
 	w->state = WALK_NAME;
-	w->error = 0;
-	w->flags = flags;
+	w->last_type = LAST_ROOT;
+	w->depth = w->links = w->njumps = w->scratch_used = 0;
+	w->slash = w->must_be_dir = false;
 	w->resolve = 0;
+	w->scratch = NULL;
+	w->flags = flags;
 	w->process = r->process;
 	w->cred = process_cred(r->process);
 	w->root = process_fs(r->process)->root;
 	w->start = *start;
 	w->at = *start;
 	w->rest = path;
-	w->depth = 0;
-	w->links = 0;
-	w->last = path;
-	w->last_len = 0;
-	w->last_hash = 0;
-	w->last_type = LAST_ROOT;
-	w->slash = false;
-	w->must_be_dir = false;
-	w->njumps = 0;
-	w->scratch = NULL;
-	w->scratch_used = 0;
-	w->parent.mount = NULL;
+	w->last.len = 0;
 	w->parent.dentry = NULL;
 }
 
@@ -236,16 +228,26 @@ static int walk_missing(struct walk *w, int error)
 	return 0;
 }
 
+/* What ends the walk before its last name is looked up: . and .. go where they lead, the parent is enough. */
+static int walk_dots(struct walk *w, uint32_t len, bool last)
+{
+	w->last_type = len == 1 ? LAST_DOT : LAST_DOTDOT;
+	if (last && (w->flags & WALK_PARENT)) {
+		w->state = WALK_DONE;
+		return 0;
+	}
+	return len == 2 ? walk_up(w) : 0;
+}
+
 /*
  * One name.  0: go on.  The cost of stat is mostly this function: it reads each character once and
  * calls nothing for an ordinary name that is not a mount point.
  */
-static int walk_name(struct walk *w)
+static inline int walk_name(struct walk *w)
 {
 	const char *p = w->rest;
-	const char *name;
-	uint32_t hash = HASH_START, len;
-	struct path dir;
+	struct path dir = w->at;
+	struct name name;
 	struct dentry *d;
 	bool last;
 	int error;
@@ -260,43 +262,33 @@ static int walk_name(struct walk *w)
 			w->state = WALK_DONE;
 		return 0;
 	}
-	error = walk_search(w, w->at.dentry->inode);
+	error = walk_search(w, dir.dentry->inode);
 	if (error < 0)
 		return error;
-	for (name = p; *p && *p != '/'; p++)
-		hash = HASH_STEP(hash, *p);
-	len = (uint32_t)(p - name);
-	if (len > NAME_MAX)
+	name_scan(&name, p);
+	if (name.len > NAME_MAX)
 		return -ENAMETOOLONG;
+	p += name.len;
 	w->slash = *p == '/';
 	while (*p == '/')
 		p++;
-	last = !*p && !w->depth;
-	dir = w->at;
 	w->rest = p;
+	last = !*p && !w->depth;
 	if (last) {
 		w->parent = dir;
 		w->last = name;
-		w->last_len = len;
-		w->last_hash = hash;
 		w->must_be_dir |= w->slash;
 	}
-	if (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'))) {
-		w->last_type = len == 1 ? LAST_DOT : LAST_DOTDOT;
-		if (last && (w->flags & WALK_PARENT)) {
-			w->state = WALK_DONE;
-			return 0;
-		}
-		return len == 2 ? walk_up(w) : 0;
-	}
+	if (name.text[0] == '.' && (name.len == 1 || (name.len == 2 && name.text[1] == '.')))
+		return walk_dots(w, name.len, last);
 	w->last_type = LAST_NAME;
 	if (last && (w->flags & WALK_PARENT)) {
 		w->state = WALK_DONE;
 		return 0;
 	}
-	d = dentry_find(dir.dentry, name, len, hash);
+	d = dentry_find(dir.dentry, &name);
 	if (!d || (d->flags & D_VOLATILE)) {
-		d = lookup_made(dir.dentry, name, len, d, &error);
+		d = lookup_made(dir.dentry, name.text, name.len, d, &error);
 		if (!d)
 			return last ? walk_missing(w, error) : error;
 	}
@@ -333,10 +325,8 @@ int walk_run(struct walk *w)
 	if (error == 0 && w->must_be_dir && w->at.dentry && !(w->flags & WALK_PARENT) &&
 	    !S_ISDIR(w->at.dentry->inode->mode))
 		error = -ENOTDIR;
-	if (error < 0) {
+	if (error < 0)
 		w->state = WALK_FAILED;
-		w->error = error;
-	}
 	return error;
 }
 
@@ -350,11 +340,11 @@ int walk_last(struct walk *w, struct dentry **out)
 	*out = NULL;
 	if (error < 0)
 		return error;
-	if (w->last_len > NAME_MAX)
+	if (w->last.len > NAME_MAX)
 		return -ENAMETOOLONG;
-	d = dentry_find(dir, w->last, w->last_len, w->last_hash);
+	d = dentry_find(dir, &w->last);
 	if (!d || (d->flags & D_VOLATILE)) {
-		d = lookup_made(dir, w->last, w->last_len, d, &error);
+		d = lookup_made(dir, w->last.text, w->last.len, d, &error);
 		if (!d)
 			return error == -ENOENT ? 0 : error;
 	}

@@ -64,7 +64,7 @@ int pseudo_fill(struct super *s, const struct pseudo_node *nodes, uint32_t count
 		while (dir && (slash = strchr(name, '/'))) {
 			uint32_t len = (uint32_t)(slash - name);
 
-			dir = dentry_find(dir, name, len, name_hash(name, len));
+			dir = dentry_lookup(dir, name, len);
 			name = slash + 1;
 		}
 		if (!dir || !pseudo_add(s, dir, name, (uint32_t)strlen(name), &nodes[n]))

@@ -75,8 +75,7 @@ static void view_set(struct path *slot, const struct path *to)
 
 static void request_chdir(struct request *r, bool root)
 {
-	uint32_t offset = 0;
-	const char *path = request_string(r, &offset);
+	const char *path = request_path(r);
 	struct fs_view *v = process_fs(r->process);
 	struct walk w;
 	int error;

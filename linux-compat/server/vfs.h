@@ -85,9 +85,10 @@ enum dentry_flag {
 #define DENTRY_SHORT_NAME 40
 struct dentry {
 	struct dentry *hash_next;
+	struct dentry *parent;			/* itself for a root */
+	uint64_t first;				/* of its struct name */
 	uint32_t hash;
 	uint16_t len, flags;
-	struct dentry *parent;			/* itself for a root */
 	const char *name;
 	struct inode *inode;
 	uint32_t refs;
@@ -174,37 +175,85 @@ uint32_t vfs_caller_tid(const struct process *who);	/* of the current request */
 int errno_of(status_t status);			/* a native status as a negative errno */
 
 /* --- names (dentry.c) ----------------------------------------------------------------------------- */
-#define HASH_STEP(h, c)	(((h) ^ (uint8_t)(c)) * 0x01000193u)
-#define HASH_START	0x811c9dc5u
+/*
+ * A name of a path, scanned eight bytes at a time; names up to eight bytes are compared as one number.  A word
+ * may be read beyond the end of a string, never beyond its page.
+ */
+struct name {
+	const char *text;
+	uint64_t first;		/* its first eight bytes, zeros behind a shorter one */
+	uint32_t len, hash;
+};
+#define WORD_ONES	0x0101010101010101ull
+#define WORD_HIGHS	0x8080808080808080ull
+#define WORD_SLASHES	0x2f2f2f2f2f2f2f2full
+#define HASH_FACTOR	0x9e3779b97f4a7c15ull
+
+uint64_t word_load_slow(const char *p);
+
+__attribute__((no_sanitize("address"))) static inline uint64_t word_load(const char *p)
+{
+	uint64_t w;
+
+	if (__builtin_expect(((uintptr_t)p & (PAGE_SIZE - 1)) > PAGE_SIZE - 8, 0))
+		return word_load_slow(p);
+	__builtin_memcpy(&w, p, sizeof(w));
+	return w;
+}
+
+/* The lowest bit set is in the first byte that is NUL or a slash. */
+static inline uint64_t word_ends(uint64_t w)
+{
+	uint64_t slash = w ^ WORD_SLASHES;
+
+	return (((w - WORD_ONES) & ~w) | ((slash - WORD_ONES) & ~slash)) & WORD_HIGHS;
+}
+
+static inline uint64_t word_cut(uint64_t w, uint32_t bytes)
+{
+	return w & ((1ull << 8 * bytes) - 1);
+}
+
+void name_scan_long(struct name *n);		/* its first eight bytes are all name */
+
+static inline void name_scan(struct name *n, const char *text)
+{
+	uint64_t w = word_load(text), ends = word_ends(w);
+
+	n->text = text;
+	n->first = w;
+	if (__builtin_expect(ends == 0, 0)) {
+		name_scan_long(n);
+		return;
+	}
+	n->len = (uint32_t)__builtin_ctzll(ends) / 8;
+	n->first = word_cut(w, n->len);
+	n->hash = (uint32_t)(n->first * HASH_FACTOR >> 32);
+}
+void name_make(struct name *n, const char *text, uint32_t len);	/* the same of a text of known length */
+
 extern struct dentry **dentry_buckets;
 extern uint32_t dentry_bucket_mask;
 
 /* The name's own hash and the directory's address, whose low bits say little. */
 static inline uint32_t dentry_bucket(const struct dentry *dir, uint32_t hash)
 {
-	return (hash ^ hash >> 15 ^ (uint32_t)((uintptr_t)dir >> 6)) & dentry_bucket_mask;
-}
-
-static inline bool name_equal(const char *a, const char *b, uint32_t len)
-{
-	for (uint32_t n = 0; n < len; n++)
-		if (a[n] != b[n])
-			return false;
-	return true;
+	return (hash ^ (uint32_t)((uintptr_t)dir >> 6)) & dentry_bucket_mask;
 }
 
 /* The entry of a name, NULL when there is none (or, in a made-up directory, when it is not cached). */
-static inline struct dentry *dentry_find(const struct dentry *dir, const char *name, uint32_t len, uint32_t hash)
+static inline struct dentry *dentry_find(const struct dentry *dir, const struct name *n)
 {
-	struct dentry *d = dentry_buckets[dentry_bucket(dir, hash)];
+	struct dentry *d = dentry_buckets[dentry_bucket(dir, n->hash)];
 
 	for (; d; d = d->hash_next)
-		if (d->hash == hash && d->parent == dir && d->len == len && name_equal(d->name, name, len))
+		if (d->first == n->first && d->parent == dir && d->len == n->len &&
+		    (n->len <= 8 || memcmp(d->name, n->text, n->len) == 0))
 			return d;
 	return NULL;
 }
+struct dentry *dentry_lookup(const struct dentry *dir, const char *name, uint32_t len);
 void dentry_init(void);
-uint32_t name_hash(const char *name, uint32_t len);
 struct dentry *dentry_new(struct dentry *parent, const char *name, uint32_t len, struct inode *i);
 void dentry_add(struct dentry *d);			/* into hash and directory: the name exists */
 void dentry_remove(struct dentry *d);			/* the name is gone: D_DEAD, existence dropped */
@@ -227,29 +276,32 @@ enum walk_flag {
 	WALK_EMPTY = 8,			/* "" is the start itself */
 };
 enum walk_state { WALK_NAME, WALK_DONE, WALK_FAILED, WALK_PENDING };
-enum walk_last { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
+enum walk_last { LAST_ROOT, LAST_NAME, LAST_DOT, LAST_DOTDOT };
 struct walk {
+	/* zero at the start, side by side so that few stores do it */
 	enum walk_state state;
-	int error;
-	uint32_t flags, resolve;
+	enum walk_last last_type;
+	uint32_t depth, links, njumps, scratch_used;
+	bool slash;			/* the last name was followed by one */
+	bool must_be_dir;		/* some path or link text ended in a slash */
+	uint32_t resolve;
+	char *scratch;			/* texts of made-up links */
+	uint32_t flags;
 	struct process *process;
 	const struct cred *cred;
 	struct path root, start;	/* borrowed for the walk */
 	struct path at;			/* where it stands: borrowed */
 	struct path parent;		/* the directory of the last name */
 	const char *rest;		/* what is still to be walked */
+	struct name last;		/* the last name; length 0 when there is none */
 	const char *stack[SYMLINKS_MAX];/* rests of the paths whose links are being followed */
-	uint32_t depth, links;
-	const char *last;		/* the last name, not terminated */
-	uint32_t last_len, last_hash;
-	enum walk_last last_type;
-	bool slash;			/* it was followed by a slash */
-	bool must_be_dir;		/* some path or link text ended in a slash */
-	uint32_t njumps;
-	char *scratch;			/* texts of made-up links */
-	uint32_t scratch_used;
 	struct path jumps[SYMLINKS_MAX];/* references that link_jump handed out */
 };
+/* The one path that is the payload; NULL: it has no end.  What follows a NUL within it is not looked at. */
+static inline const char *request_path(const struct request *r)
+{
+	return r->payload_len && !r->payload[r->payload_len - 1] ? (const char *)r->payload : NULL;
+}
 void walk_start(struct walk *w, struct request *r, const struct path *start, const char *path, uint32_t flags);
 int walk_run(struct walk *w);			/* 0 with w->at / parent / last, or -errno */
 void walk_end(struct walk *w);			/* drops what it holds; at is no longer valid */
