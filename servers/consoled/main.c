@@ -19,6 +19,7 @@
 
 #define LINES		2
 #define CHUNK		4096
+#define LULL_NS		1000000		/* without output before linuxd hears that all is sent */
 #define PRIORITY	180		/* as in the manifest */
 
 struct line {
@@ -135,16 +136,24 @@ static uint64_t pipe_held(struct line *l, uint64_t *capacity)
  * out: what the pipe held when a write of at most PIPE_ATOMIC was refused (more than capacity -
  * PIPE_ATOMIC) is still there at the next read.  So after a read that may have found so much, linuxd
  * is told; what the pipe holds now plus what was read is never less than what it held then.
- * When the pipe is empty and all is sent, linuxd is told too, with the count: tcdrain and power-off ask.
+ * When everything is sent and nothing follows for LULL_NS, linuxd is told too, with the count: tcdrain and
+ * power-off ask for it, and a stream of short lines does not pay a call a line.
  */
 static void output_thread(void *arg)
 {
 	struct line *l = arg;
+	bool untold = false;		/* bytes sent that linuxd has not heard of */
 	uint64_t held, capacity;
 
 	for (;;) {
-		int64_t got = tess_descriptor_read(l->pipe, l->out, CHUNK, DEADLINE_NEVER);
+		uint64_t deadline = untold ? rt_mono_ns() + LULL_NS : DEADLINE_NEVER;
+		int64_t got = tess_descriptor_read(l->pipe, l->out, CHUNK, deadline);
 
+		if (got == E_TIMEDOUT) {
+			output_tell(l, 0);
+			untold = false;
+			continue;
+		}
 		if (got == E_INTERRUPTED)
 			continue;
 		if (got < 0)
@@ -155,9 +164,7 @@ static void output_thread(void *arg)
 		if (held + (uint64_t)got + PIPE_ATOMIC > capacity)
 			output_tell(l, held);
 		output_send(l, (uint32_t)got);
-		held = pipe_held(l, &capacity);
-		if (held == 0)
-			output_tell(l, held);
+		untold = true;
 	}
 }
 

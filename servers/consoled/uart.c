@@ -15,7 +15,7 @@
 enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, IIR = 2, FCR = 2, LCR = 3, MCR = 4, LSR = 5, SCR = 7 };
 enum { IER_RX = 1, IER_TX = 2 };
 enum { IIR_NONE = 1, IIR_MASK = 0x0e, IIR_TX = 2, IIR_RX = 4, IIR_LINE = 6, IIR_TIMEOUT = 12 };
-enum { FCR_ON_CLEARED_TRIGGER_8 = 0x87 };
+enum { FCR_ON_CLEARED_TRIGGER_14 = 0xc7 };
 enum { LCR_8N1 = 3, LCR_DLAB = 0x80 };
 enum { MCR_DTR_RTS_OUT2 = 0x0b };	/* OUT2 lets the interrupt through on a PC */
 enum { LSR_DATA = 1, LSR_BREAK = 0x10, LSR_TX_EMPTY = 0x20 };
@@ -57,7 +57,7 @@ bool uart_open(struct uart *u, handle_t ports)
 	reg_write(u, DLL, 1);
 	reg_write(u, DLM, 0);
 	reg_write(u, LCR, LCR_8N1);
-	reg_write(u, FCR, FCR_ON_CLEARED_TRIGGER_8);
+	reg_write(u, FCR, FCR_ON_CLEARED_TRIGGER_14);
 	reg_write(u, MCR, MCR_DTR_RTS_OUT2);
 	return true;
 }
