@@ -5,6 +5,7 @@
 # make check-faults  faults, fuzzers and races
 
 boot_tests = \
+	tests/boot/bad.bats \
 	tests/boot/debug.bats \
 	tests/boot/linux.bats \
 	tests/boot/run.bats \

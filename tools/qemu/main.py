@@ -122,6 +122,8 @@ def machine_make(args):
     made.command = getattr(args, "command", None)
     if made.system == "linux" and not args.verbose:
         made.words.append("quiet")
+    elif made.system == "tessera" and args.verbose and not made.command:
+        made.words.append("log=serial")
     if made.command and made.command[0] == "":
         raise MachineError("run: the command has no name")
     made.words += args.append.split()
