@@ -233,7 +233,7 @@ static void caps_install(struct slot *slots, uint32_t n, handle_t reserved, stru
 /* --- calling ------------------------------------------------------------------------------------------------ */
 
 struct destination {
-	struct slot slot;		/* what the handle named: keeps the endpoint alive */
+	struct object *object;		/* what the handle named, with a reference: keeps the endpoint alive */
 	struct endpoint *endpoint;
 	uint64_t badge;
 	uint32_t via, access;
@@ -241,23 +241,23 @@ struct destination {
 
 static status_t destination_get(handle_t h, struct destination *d)
 {
-	status_t s = handle_get_slot(h, OBJ_NONE, 0, &d->slot);
+	uint32_t rights;
+	status_t s = handle_get_badge(h, &d->object, &rights, &d->badge);
 
 	REQUIRE(s == 0, s);
-	d->badge = d->slot.badge;
-	d->via = IPC_VIA_ENDPOINT;
-	d->access = 0;
-	if (d->slot.object->type == OBJ_ENDPOINT) {
-		d->endpoint = container_of(d->slot.object, struct endpoint, object);
-		s = d->slot.rights & RIGHT_CALL ? 0 : E_RIGHTS;
-	} else if (d->slot.object->type == OBJ_DESCRIPTOR) {
+	if (d->object->type == OBJ_ENDPOINT) {
+		d->via = IPC_VIA_ENDPOINT;
+		d->access = 0;
+		d->endpoint = container_of(d->object, struct endpoint, object);
+		s = rights & RIGHT_CALL ? 0 : E_RIGHTS;
+	} else if (d->object->type == OBJ_DESCRIPTOR) {
 		d->via = IPC_VIA_DESCRIPTOR;
-		s = descriptor_route(d->slot.object, &d->endpoint, &d->badge, &d->access) ? 0 : E_NOTTY;
+		s = descriptor_route(d->object, &d->endpoint, &d->badge, &d->access) ? 0 : E_NOTTY;
 	} else {
 		s = E_TYPE;
 	}
-	if (s)
-		slot_drop(&d->slot);
+	if (unlikely(s))
+		object_put(d->object);
 	return s;
 }
 
@@ -287,56 +287,144 @@ static status_t bulk_gather(struct thread *t, uint64_t out, uint64_t out_len, ui
 	return 0;
 }
 
-/* Sleep until answered.  With the lock held; returns with it held and the state REPLIED, or an error with
- * the call gone. */
-static status_t call_wait(struct endpoint *e, struct thread *t, struct thread *server, uint64_t deadline)
+/* The server is told that the caller no longer wants to wait; with the lock. */
+static void cancel_send(struct endpoint *e, struct thread *t)
 {
-	bool cancelled = false;
-	status_t s;
+	t->cancel.words[0] = token_of(e, t->call_index);
+	if (t->cancel.kind)
+		return;
+	object_get(&t->object);
+	t->cancel.kind = NOTICE_CANCEL;
+	list_push_back(&e->notices, &t->cancel.link);
+	waitqueue_wake_one(&e->receivers, 0);
+}
 
+/*
+ * Sleep until answered: 0, or an error with the call gone.  Called after thread_sleep_prepare, without the
+ * lock.  *cancelled: a notice was sent.
+ */
+static status_t call_wait(struct endpoint *e, struct thread *t, struct thread *server, uint64_t deadline,
+			  bool *cancelled)
+{
 	for (;;) {
-		thread_sleep_prepare();
-		if (t->call_state == CALL_REPLIED) {
-			thread_sleep_cancel();
-			return 0;
-		}
-		spin_unlock(&e->object.lock);
-		s = thread_sleep_to(server, cancelled ? DEADLINE_NEVER : deadline, !cancelled);
+		status_t s = thread_sleep_to(server, *cancelled ? DEADLINE_NEVER : deadline, !*cancelled);
+
 		if (server)
 			object_put(&server->object);
 		server = NULL;
-		spin_lock(&e->object.lock);
-		if (t->call_state == CALL_REPLIED)
+		if (likely(atomic_load(&t->call_state) == CALL_REPLIED))
 			return 0;
-		if (!s)
-			continue;
-		if (t->call_state == CALL_QUEUED) {
+		spin_lock(&e->object.lock);
+		if (s && t->call_state == CALL_QUEUED) {
 			list_remove(&t->call_link);
+			spin_unlock(&e->object.lock);
 			return s;
 		}
-		if (s == E_GONE) {
+		if (s == E_GONE && t->call_state == CALL_RECEIVED) {
 			entry_give(e, t->call_index);
+			spin_unlock(&e->object.lock);
 			return s;
 		}
-		cancelled = true;		/* tell the server; it must answer */
-		t->cancel.words[0] = token_of(e, t->call_index);
-		if (!t->cancel.kind) {
-			object_get(&t->object);
-			t->cancel.kind = NOTICE_CANCEL;
-			list_push_back(&e->notices, &t->cancel.link);
-			waitqueue_wake_one(&e->receivers, 0);
+		if (s && !*cancelled && t->call_state == CALL_RECEIVED) {
+			cancel_send(e, t);
+			*cancelled = true;
+		}
+		thread_sleep_prepare();
+		spin_unlock(&e->object.lock);
+		if (atomic_load(&t->call_state) == CALL_REPLIED) {
+			thread_sleep_cancel();
+			return 0;
 		}
 	}
 }
 
 /* A cancel notice that nobody took while the answer came speaks of nothing now. */
-static bool cancel_withdraw(struct thread *t)
+static void cancel_withdraw(struct endpoint *e, struct thread *t)
 {
-	if (t->cancel.kind != NOTICE_CANCEL)
-		return false;
-	list_remove(&t->cancel.link);
-	t->cancel.kind = 0;
-	return true;
+	bool withdrawn;
+
+	spin_lock(&e->object.lock);
+	withdrawn = t->cancel.kind == NOTICE_CANCEL;
+	if (withdrawn) {
+		list_remove(&t->cancel.link);
+		t->cancel.kind = 0;
+	}
+	spin_unlock(&e->object.lock);
+	if (withdrawn)
+		object_put(&t->object);
+}
+
+static void words_copy(struct ipc_message *to, const struct ipc_message *from)
+{
+	uint32_t len = from->inline_len;
+
+	to->words[0] = from->words[0];
+	to->words[1] = from->words[1];
+	to->words[2] = from->words[2];
+	to->words[3] = from->words[3];
+	to->words[4] = from->words[4];
+	to->words[5] = from->words[5];
+	if (unlikely(len > IPC_INLINE))		/* the sender's other threads may write there */
+		len = 0;
+	to->inline_len = len;
+	if (len)
+		memcpy(to->inline_data, from->inline_data, len);
+}
+
+/* With the lock: the call of a sleeping caller into the server's utcb, under entry `index`. */
+static void deliver(struct endpoint *e, struct thread *caller, struct thread *server, uint32_t index)
+{
+	struct ipc_message *to = message(server);
+	struct call_entry *c = entry_at(e, index);
+
+	c->caller = caller;
+	caller->call_index = index;
+	caller->call_state = CALL_RECEIVED;
+	words_copy(to, message(caller));
+	to->bulk_out_len = caller->bulk_len;
+	to->bulk_in_len = caller->bulk_room;
+	to->token = (uint64_t)c->generation << 32 | (index + 1);
+	to->sender_badge = caller->task->badge;
+	to->sender_thread = caller->number;
+	to->badge = caller->call_badge;
+	to->via = caller->call_via;
+	to->descriptor_access = caller->call_access;
+	to->ncaps = 0;
+	server->effective = MAX(server->priority, caller->effective);
+}
+
+#define DELIVERED 1		/* waiter.bits: the message is there already */
+
+/*
+ * With the lock: to a waiting receiver at once, or into the queue.  The receiver to wake, with a reference,
+ * or NULL.  A call with capabilities is taken from the queue by the receiver, which installs them.
+ */
+static struct thread *call_send(struct endpoint *e, struct thread *t)
+{
+	struct thread *server;
+	struct waiter *w;
+	int32_t index;
+
+	t->call_endpoint = e;
+	t->call_state = CALL_QUEUED;
+	if (unlikely(list_empty(&e->receivers.waiters))) {
+		list_push_back(&e->callers, &t->call_link);
+		return NULL;
+	}
+	w = list_entry(e->receivers.waiters.next, struct waiter, link);
+	list_remove(&w->link);
+	object_get(&w->thread->object);
+	w->status = 0;
+	if (likely(!t->call_ncaps && list_empty(&e->callers) && list_empty(&e->notices)) &&
+	    (index = entry_take(e)) >= 0) {
+		deliver(e, t, w->thread, (uint32_t)index);
+		w->bits = DELIVERED;
+	} else {
+		list_push_back(&e->callers, &t->call_link);
+	}
+	server = w->thread;
+	atomic_store(&w->woken, true);	/* from here on w may be gone */
+	return server;
 }
 
 static status_t call_finish(struct thread *t, uint64_t bulk_in, handle_t reserved)
@@ -354,109 +442,73 @@ static status_t call_finish(struct thread *t, uint64_t bulk_in, handle_t reserve
 
 int64_t sys_ipc_call(uint64_t h, uint64_t deadline)
 {
-	struct thread *t = current, *server = NULL;
+	struct thread *t = current, *server;
 	struct ipc_message *m = message(t);
 	uint32_t ncaps = m->ncaps, cap_flags = m->cap_flags;
-	uint64_t bulk_in = m->bulk_in;
+	uint64_t bulk_in = m->bulk_in, bulk_out_len = m->bulk_out_len, bulk_in_len = m->bulk_in_len;
 	handle_t reserved = m->reserved_slot, handles[IPC_CAPS];
 	struct destination d;
-	struct endpoint *e;
-	bool withdrawn;
+	bool cancelled = false;
 	status_t s;
 
 	REQUIRE(ncaps <= IPC_CAPS && m->inline_len <= IPC_INLINE, E_TOOBIG);
 	s = destination_get((handle_t)h, &d);
 	REQUIRE(s == 0, s);
-	e = d.endpoint;
 	if (ncaps) {
 		memcpy(handles, m->caps, sizeof(handles));
 		s = caps_gather(handles, ncaps, t->call_caps);
 		if (s)
-			goto drop_slot;
+			goto drop_object;
 	}
 	t->call_ncaps = ncaps;
-	s = bulk_gather(t, m->bulk_out, m->bulk_out_len, m->bulk_in_len);
-	if (s)
-		goto drop_caps;
+	t->bulk = NULL;
+	t->bulk_len = t->bulk_room = t->bulk_got = 0;
+	if (bulk_out_len | bulk_in_len) {
+		s = bulk_gather(t, m->bulk_out, bulk_out_len, bulk_in_len);
+		if (s)
+			goto drop_caps;
+	}
 	t->call_badge = d.badge;
 	t->call_via = d.via;
 	t->call_access = d.access;
 	t->call_result = 0;
 
-	spin_lock(&e->object.lock);
-	t->call_endpoint = e;
-	t->call_state = CALL_QUEUED;
-	list_push_back(&e->callers, &t->call_link);
-	if (!list_empty(&e->receivers.waiters)) {
-		struct waiter *w = list_entry(e->receivers.waiters.next, struct waiter, link);
-
-		list_remove(&w->link);
-		server = w->thread;
-		object_get(&server->object);
-		w->status = 0;
-		atomic_store(&w->woken, true);
-	}
-	s = call_wait(e, t, server, deadline);
-	withdrawn = cancel_withdraw(t);
+	spin_lock(&d.endpoint->object.lock);
+	server = call_send(d.endpoint, t);
+	thread_sleep_prepare();
+	spin_unlock(&d.endpoint->object.lock);
+	s = call_wait(d.endpoint, t, server, deadline, &cancelled);
+	if (unlikely(cancelled))
+		cancel_withdraw(d.endpoint, t);
 	t->call_state = CALL_NONE;
-	t->call_endpoint = NULL;
-	spin_unlock(&e->object.lock);
-	if (withdrawn)
-		object_put(&t->object);
 	if (!s) {
 		if (cap_flags)
 			caps_moved(handles, ncaps, cap_flags);
 		s = call_finish(t, bulk_in, reserved);
 	}
-	bulk_free(t);
+	if (t->bulk)
+		bulk_free(t);
 drop_caps:
-	caps_drop(t->call_caps, t->call_ncaps);
+	if (t->call_ncaps)
+		caps_drop(t->call_caps, t->call_ncaps);
 	t->call_ncaps = 0;
-drop_slot:
-	slot_drop(&d.slot);
+drop_object:
+	object_put(d.object);
 	return s;
 }
 
 /* --- receiving ------------------------------------------------------------------------------------------------ */
 
-static void words_copy(struct ipc_message *to, const struct ipc_message *from)
-{
-	uint32_t len = from->inline_len;
-
-	for (int i = 0; i < IPC_WORDS; i++)
-		to->words[i] = from->words[i];
-	if (len > IPC_INLINE)		/* the sender's other threads may write there */
-		len = 0;
-	to->inline_len = len;
-	if (len)
-		memcpy(to->inline_data, from->inline_data, len);
-}
-
 /* With the lock: take the first queued call.  Its capabilities move to caps. */
 static void call_accept(struct endpoint *e, struct thread *t, struct slot *caps, uint32_t *ncaps)
 {
 	struct thread *caller = list_entry(list_pop(&e->callers), struct thread, call_link);
-	struct ipc_message *to = message(t);
-	int32_t index = entry_take(e);
-	struct call_entry *c = entry_at(e, (uint32_t)index);
 
-	c->caller = caller;
-	caller->call_index = (uint32_t)index;
-	caller->call_state = CALL_RECEIVED;
-	words_copy(to, message(caller));
-	to->bulk_out_len = caller->bulk_len;
-	to->bulk_in_len = caller->bulk_room;
-	to->token = token_of(e, (uint32_t)index);
-	to->sender_badge = caller->task->badge;
-	to->sender_thread = caller->number;
-	to->badge = caller->call_badge;
-	to->via = caller->call_via;
-	to->descriptor_access = caller->call_access;
+	deliver(e, caller, t, (uint32_t)entry_take(e));
 	*ncaps = caller->call_ncaps;
 	for (uint32_t i = 0; i < *ncaps; i++)
 		caps[i] = caller->call_caps[i];
 	caller->call_ncaps = 0;
-	t->effective = MAX(t->priority, caller->effective);
 }
 
 static void notice_accept(struct thread *t, struct notice *n)
@@ -489,43 +541,12 @@ static void endpoint_own(struct endpoint *e)
 	spin_unlock(&task->object.lock);
 }
 
-/*
- * Wait for a call or a notice.  to: a thread to hand the CPU to when there is nothing to do (the caller
- * just answered), with a reference.
- */
-static int64_t receive(struct endpoint *e, struct thread *to, uint64_t deadline)
+/* Take what is queued; with the lock, which it drops. */
+static void take_queued(struct endpoint *e, struct thread *t)
 {
-	struct thread *t = current;
 	struct slot caps[IPC_CAPS];
-	struct waiter w;
 	uint32_t ncaps = 0, kind;
-	status_t s = entries_reserve(e);
 
-	if (s)
-		goto out;
-	endpoint_own(e);
-	spin_lock(&e->object.lock);
-	while (list_empty(&e->notices) && list_empty(&e->callers)) {
-		waiter_add(&e->receivers, &w);
-		thread_sleep_prepare();
-		spin_unlock(&e->object.lock);
-		s = deadline ? thread_sleep_to(to, deadline, true) : E_TIMEDOUT;
-		if (!deadline) {
-			thread_sleep_cancel();
-			if (to)
-				thread_wake(to);
-		}
-		if (to)
-			object_put(&to->object);
-		to = NULL;
-		spin_lock(&e->object.lock);
-		if (!w.woken)
-			list_remove(&w.link);
-		if (s && list_empty(&e->notices) && list_empty(&e->callers)) {
-			spin_unlock(&e->object.lock);
-			return s;
-		}
-	}
 	if (!list_empty(&e->notices)) {
 		struct notice *n = list_entry(list_pop(&e->notices), struct notice, link);
 
@@ -537,8 +558,57 @@ static int64_t receive(struct endpoint *e, struct thread *to, uint64_t deadline)
 	} else {
 		call_accept(e, t, caps, &ncaps);
 		spin_unlock(&e->object.lock);
-		caps_install(caps, ncaps, H_NONE, message(t));
+		if (ncaps)
+			caps_install(caps, ncaps, H_NONE, message(t));
 	}
+}
+
+static bool nothing_queued(const struct endpoint *e) { return list_empty(&e->notices) && list_empty(&e->callers); }
+
+/*
+ * Wait for a call or a notice.  to: a thread to hand the CPU to when there is nothing to do (the caller
+ * just answered), with a reference.
+ */
+static int64_t receive(struct endpoint *e, struct thread *to, uint64_t deadline)
+{
+	struct thread *t = current;
+	struct waiter w;
+	status_t s = entries_reserve(e);
+
+	if (s)
+		goto out;
+	endpoint_own(e);
+	spin_lock(&e->object.lock);
+	while (likely(nothing_queued(e))) {
+		if (!deadline) {
+			spin_unlock(&e->object.lock);
+			s = E_TIMEDOUT;
+			goto out;
+		}
+		w.bits = 0;
+		waiter_add(&e->receivers, &w);
+		thread_sleep_prepare();
+		spin_unlock(&e->object.lock);
+		s = thread_sleep_to(to, deadline, true);
+		if (to)
+			object_put(&to->object);
+		to = NULL;
+		if (likely(atomic_load(&w.woken) && w.bits == DELIVERED))
+			return (int64_t)message(t)->token;
+		spin_lock(&e->object.lock);
+		if (!w.woken)
+			list_remove(&w.link);
+		else if (w.bits == DELIVERED) {
+			spin_unlock(&e->object.lock);
+			return (int64_t)message(t)->token;
+		}
+		if (s && nothing_queued(e)) {
+			spin_unlock(&e->object.lock);
+			return s;
+		}
+	}
+	take_queued(e, t);
+	s = 0;
 out:
 	if (to) {
 		thread_wake(to);
@@ -570,6 +640,17 @@ int64_t sys_ipc_recv(uint64_t h, uint64_t deadline)
 
 /* --- answering ---------------------------------------------------------------------------------------------------- */
 
+/* With the lock: the answer in the current thread's utcb into the caller's, and the call is over. */
+static void answer(struct endpoint *e, struct thread *c, const struct slot *caps, uint32_t ncaps)
+{
+	words_copy(message(c), message(current));
+	for (uint32_t i = 0; i < ncaps; i++)
+		c->call_caps[i] = caps[i];
+	c->call_ncaps = ncaps;
+	entry_give(e, c->call_index);
+	atomic_store(&c->call_state, CALL_REPLIED);
+}
+
 /* *caller: whom to wake, with a reference. */
 static status_t reply(struct endpoint *e, uint64_t token, struct thread **caller)
 {
@@ -578,34 +659,30 @@ static status_t reply(struct endpoint *e, uint64_t token, struct thread **caller
 	handle_t handles[IPC_CAPS];
 	struct slot caps[IPC_CAPS];
 	struct thread *c;
-	status_t s = 0;
+	status_t s;
 
 	REQUIRE(ncaps <= IPC_CAPS && m->inline_len <= IPC_INLINE, E_TOOBIG);
-	if (ncaps) {
+	if (unlikely(ncaps)) {
 		memcpy(handles, m->caps, sizeof(handles));
 		s = caps_gather(handles, ncaps, caps);
 		REQUIRE(s == 0, s);
 	}
 	spin_lock(&e->object.lock);
 	c = token_caller(e, token);
-	if (c) {
+	if (likely(c)) {
 		object_get(&c->object);
-		words_copy(message(c), m);
-		for (uint32_t i = 0; i < ncaps; i++)
-			c->call_caps[i] = caps[i];
-		c->call_ncaps = ncaps;
-		entry_give(e, c->call_index);
-		atomic_store(&c->call_state, CALL_REPLIED);
+		answer(e, c, caps, ncaps);
 	}
 	spin_unlock(&e->object.lock);
-	if (!c) {
+	if (unlikely(!c)) {
 		caps_drop(caps, ncaps);
 		return E_GONE;
 	}
-	if (flags)
+	if (unlikely(ncaps)) {
 		caps_moved(handles, ncaps, flags);
-	m->ncaps = 0;
-	m->cap_flags = 0;
+		m->ncaps = 0;
+		m->cap_flags = 0;
+	}
 	*caller = c;
 	return 0;
 }

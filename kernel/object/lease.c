@@ -2,7 +2,7 @@
  * lease.c -- leases: one step ends everything granted under one.
  *
  * A capability under a lease answers E_REVOKED from the moment the lease or an ancestor has ended.
- * NEEDSWORK: mappings and sleepers are not tagged yet, so a leased capability carries no RIGHT_MAP, and an
+ * Mappings made through it are gone when lease_end returns.  NEEDSWORK: sleepers are not tagged yet: an
  * operation that already sleeps goes on until it is woken.
  * Tested:  programs/selftest.
  */
@@ -58,7 +58,7 @@ int64_t sys_lease_grant(uint64_t lease, uint64_t h, uint64_t rights)
 		return s;
 	}
 	slot.lease = container_of(o, struct lease, object);
-	slot.rights &= (uint32_t)rights & ~(uint32_t)RIGHT_MAP;
+	slot.rights &= (uint32_t)rights;
 	s = table_install(current->task->handles, &slot, 0);
 	return s < 0 ? s : s | (int64_t)HANDLE_TASK_TABLE;
 }
@@ -70,6 +70,7 @@ int64_t sys_lease_end(uint64_t lease)
 
 	REQUIRE(s == 0, s);
 	atomic_store(&container_of(o, struct lease, object)->ended, true);
+	vspace_end_lease(container_of(o, struct lease, object));
 	object_put(o);
 	return 0;
 }

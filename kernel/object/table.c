@@ -237,6 +237,32 @@ status_t handle_get(handle_t h, enum object_type type, uint32_t rights, struct o
 	return s;
 }
 
+/* The object of any type with a reference, and what the slot says of it. */
+status_t handle_get_badge(handle_t h, struct object **out, uint32_t *rights, uint64_t *badge)
+{
+	struct table *t = table_of(h);
+	uint32_t i = h & ~HANDLE_TASK_TABLE;
+	status_t s = E_HANDLE;
+
+	spin_lock(&t->object.lock);
+	if (likely(i < t->capacity)) {
+		const struct slot *slot = &t->slots[i];
+		struct object *o = slot->object;
+
+		s = 0;
+		if (unlikely(!o || slot->lease || slot_reserved(slot)))
+			s = refusal(slot, OBJ_NONE, 0);
+		if (likely(!s)) {
+			*out = o;
+			*rights = slot->rights;
+			*badge = slot->badge;
+			object_get(o);
+		}
+	}
+	spin_unlock(&t->object.lock);
+	return s;
+}
+
 /* --- H_SELF and stand-ins ------------------------------------------------------------------------ */
 
 status_t task_get(handle_t h, uint32_t rights, struct task **out)

@@ -122,8 +122,11 @@ static void task_drop_parts(struct task *k)
 		object_put(&descriptors->object);
 	if (handles)
 		object_put(&handles->object);
-	if (vs)
+	if (vs) {
+		if (atomic_load(&vs->object.refs) == 1)
+			vspace_empty(vs);	/* preemptible, unlike the release */
 		object_put(&vs->object);
+	}
 }
 
 void task_release(struct object *o)
