@@ -5,7 +5,7 @@ import sys
 
 import boot
 
-SETTINGS = ({"smp": 1}, {"smp": 2})
+SETTINGS = ({"smp": 1}, {"smp": 2}, {"smp": 4})
 
 
 def tests(first, settings):
