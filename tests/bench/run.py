@@ -101,7 +101,7 @@ class Bench:
             layout = machine.Layout(self.layout)
             with machine.Machine(layout) as made:
                 made.icount, made.cpu, made.memory = True, CPU, f"{MEMORY_MIB}M"
-                made.words.append("tessera.ipcbench")
+                made.words += ["tessera.ipcbench", "log=serial"]
                 log = made.file("console")
                 qemu = machine.start(made.arguments(f"file,path={log}"),
                                      stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -378,7 +378,10 @@ TEST("a signal during a long write gives the part that went in")
 TEST("O_DIRECT makes packets: a read takes one write and drops what does not fit")
 {
 	char text[16];
+	int ends[2];
 
+	if (pipe2(ends, O_DIRECT) == -1 && errno == EINVAL)
+		SKIP("packet pipes are refused");
 	pipe_make(O_DIRECT);
 	CHECK_EQ(write(out, "abc", 3), 3);
 	CHECK_EQ(write(out, "defg", 4), 4);
