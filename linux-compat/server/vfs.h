@@ -289,7 +289,7 @@ struct walk {
 	uint32_t flags;
 	struct process *process;
 	const struct cred *cred;
-	struct path root, start;	/* borrowed for the walk */
+	struct path root;		/* borrowed for the walk */
 	struct path at;			/* where it stands: borrowed */
 	struct path parent;		/* the directory of the last name */
 	const char *rest;		/* what is still to be walked */
@@ -304,7 +304,13 @@ static inline const char *request_path(const struct request *r)
 }
 void walk_start(struct walk *w, struct request *r, const struct path *start, const char *path, uint32_t flags);
 int walk_run(struct walk *w);			/* 0 with w->at / parent / last, or -errno */
-void walk_end(struct walk *w);			/* drops what it holds; at is no longer valid */
+void walk_release(struct walk *w);
+/* drops what the walk holds; at is no longer valid */
+static inline void walk_end(struct walk *w)
+{
+	if (w->njumps || w->scratch)
+		walk_release(w);
+}
 int walk_at(struct walk *w, struct request *r, const char *path, uint32_t flags); /* start by the request */
 int walk_base(struct request *r, struct path *base);	/* where a relative path starts */
 int walk_last(struct walk *w, struct dentry **out);	/* the last name in parent: NULL when missing */
