@@ -716,8 +716,8 @@ status_t vmo_share(struct vmo *to, uint64_t to_offset, struct vmo *from, uint64_
 			s = share_page(to, (to_offset >> 12) + i, from, (from_offset >> 12) + i);
 		to->tail_dirty = true;	/* what follows the end in the source's last page is not zero */
 		unlock_pair(to, from);
-		if (i < npages)
-			preempt_point();
+		if (i < npages && s == 0 && !preempt_point())
+			s = E_GONE;
 	}
 	if (!list_empty(&from->mappings))	/* nobody may go on writing what is shared now */
 		vspace_zap_vmo(from, from_offset >> 12, npages);

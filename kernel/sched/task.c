@@ -214,10 +214,10 @@ void task_kill(struct task *k, uint64_t code)
 	bool empty;
 
 	spin_lock(&k->object.lock);
+	empty = list_empty(&k->threads) && !k->dead && !k->dying;	/* dying: its last thread finishes it */
 	if (!k->dying)
 		k->code = code;
 	k->dying = true;
-	empty = list_empty(&k->threads) && !k->dead;
 	if (empty)
 		k->dead = true;
 	threads_each(k, thread_kill);

@@ -188,7 +188,7 @@ static void page_fault(struct trap_frame *f, uint64_t address)
 		s = E_NOENT;
 	else if (may_resolve)
 		s = fault_resolve(address, prot);
-	if (s == 0)
+	if (s == 0 || (user && s == E_GONE))	/* E_GONE: being killed, on the way out */
 		return;
 	if (user)
 		exception_up(f, address, s == E_GONE ? 0 : s);
