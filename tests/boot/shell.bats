@@ -3,7 +3,7 @@
 load ../lib/guest
 
 expect() {
-	"$(dirname "$TESSERA")/tools/qemu/expect" --timeout 120 "$@"
+	"$(dirname "$TESSERA")/tools/qemu/expect" --timeout 60 "$@"
 }
 
 # session OPTIONS: the shell works and `poweroff` leaves it with status 0.
