@@ -56,12 +56,6 @@ int64_t sys_waitset_create(uint64_t pool)
 	return handle_install(false, &ws->object, RIGHTS_ALL, 0);
 }
 
-uint32_t waitset_ready(struct object *o)
-{
-	struct waitset *ws = container_of(o, struct waitset, object);
-
-	return list_empty(&ws->ready) ? 0 : POLL_IN | POLL_RDNORM;
-}
 
 struct observers *waitset_observers(struct object *o, struct spinlock **lock)
 {
@@ -94,6 +88,30 @@ static void entry_notify(struct observer *o, uint32_t bits)
 static uint32_t entry_bits(struct entry *e)
 {
 	return descriptor_ready(e->descriptor) & (e->events | POLL_ERR | POLL_HUP) & 0x3fffffff;
+}
+
+/*
+ * An entry on the ready list may no longer be: look.  With the set's lock no entry of the list, nor the
+ * Descriptor it watches, can go.
+ */
+uint32_t waitset_ready(struct object *o)
+{
+	struct waitset *ws = container_of(o, struct waitset, object);
+	uint32_t bits = 0;
+
+	spin_lock(&o->lock);
+	list_for_each(l, &ws->ready) {
+		struct entry *e = list_entry(l, struct entry, ready_link);
+
+		if (e->armed && e->descriptor->kind != OBJ_WAITSET && entry_bits(e)) {
+			bits = POLL_IN | POLL_RDNORM;
+			break;
+		}
+		if (e->descriptor->kind == OBJ_WAITSET)		/* its own wait looks deeper */
+			bits = POLL_IN | POLL_RDNORM;
+	}
+	spin_unlock(&o->lock);
+	return bits;
 }
 
 /* Out of all lists; with set_lock. */

@@ -91,7 +91,7 @@ static void need(bool there, const char *what)
 
 static void cr_init(void)
 {
-	uint32_t r1[4], r7[4] = { 0 }, max[4];
+	uint32_t r1[4], r7[4] = { 0 }, max[4], extended[4];
 	uint64_t cr4 = read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_PGE;
 
 	cpuid(0, 0, max);
@@ -111,6 +111,8 @@ static void cr_init(void)
 	if (r1[2] & 1 << 26)
 		cr4 |= CR4_OSXSAVE;
 	write_cr4(cr4);
+	cpuid(0x80000001, 0, extended);
+	cpu_has_nx = extended[3] & 1 << 20;	/* start.S has turned it on */
 	cpu_has_smap = cr4 & CR4_SMAP;
 	cpu_has_fsgsbase = cr4 & CR4_FSGSBASE;
 	cpu_has_xsave = cr4 & CR4_OSXSAVE;

@@ -158,6 +158,7 @@ static status_t fault_resolve(uint64_t address, uint32_t prot)
 	struct task *task = t->task;
 	status_t s;
 
+	__atomic_fetch_add(&task->faults_minor, 1, __ATOMIC_RELAXED);
 	while ((s = vspace_fault(task->vspace, address, prot)) == E_NOMEM) {
 		if (t->arch.work & WORK_KILL)
 			return E_GONE;
