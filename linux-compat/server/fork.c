@@ -138,6 +138,8 @@ static int fork_child(struct request *r, bool share, uint64_t flags, struct proc
 		process_free(child);
 		return native_errno(status);
 	}
+	if (child->rlimits[RLIMIT_CPU][0] != RLIM_INFINITY)
+		cpu_limit_arm(child);
 	process_forks++;
 	*out = child;
 	return 0;

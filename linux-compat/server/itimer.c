@@ -309,4 +309,5 @@ void itimer_process_gone(struct process *p)
 	itimer_exec(p);
 	for (int i = 0; i < 3; i++)
 		timer_cancel(&p->itimers[i].slot);
+	timer_cancel(&p->cpu_timer);
 }

@@ -184,6 +184,7 @@ struct process {
 	struct usage dead_usage, child_usage;	/* own at death; of reaped children */
 
 	uint64_t rlimits[RLIMIT_COUNT][2];
+	void *cpu_timer;		/* RLIMIT_CPU: rlimit.c */
 	int nice, policy, rt_priority;
 	uint64_t affinity;		/* 0: all */
 	bool no_new_privs, subreaper, keepcaps, reset_on_fork;
@@ -234,6 +235,7 @@ void process_start_failed(struct process *p, int error);	/* pid 1 cannot run */
 void process_usage_keep(struct process *p, const struct image *i);	/* what i used counts for p from now on */
 int image_thread_args(struct thread_args *a, const struct image *i);	/* window and entries of the translator */
 void process_apply_ceilings(struct process *p, handle_t task, bool first);
+void cpu_limit_arm(struct process *p);
 uint8_t process_priority(const struct process *p);
 int native_errno(status_t status);	/* a native status as a negative errno */
 

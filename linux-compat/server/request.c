@@ -56,14 +56,12 @@ static void message_fill(int64_t value, uint64_t w1, uint64_t w2)
 /* The payload of an answer: in the caller's bulk buffer if it offers one, else inline. */
 static void message_payload(uint64_t token, uint64_t bulk_room, const void *data, uint32_t len)
 {
-	if (len == 0)
-		return;
 	if (bulk_room != 0) {
 		tess_ipc_write(server_endpoint, token, 0, data, len < bulk_room ? len : bulk_room);
 	} else {
 		message->inline_len = len < IPC_INLINE ? len : IPC_INLINE;
 		if (data != message->inline_data)
-			memmove(message->inline_data, data, message->inline_len);
+			memcpy(message->inline_data, data, message->inline_len);
 	}
 }
 
@@ -85,10 +83,21 @@ void request_reply_full(struct request *r, int64_t value, uint64_t w1, uint64_t 
 		inside_value = value;
 		return;
 	}
-	answer_flush();
+	if (staged_token)
+		answer_flush();
 	message_fill(value, w1, w2);
-	message_payload(r->token, r->bulk_room, data, len);
+	if (len != 0)
+		message_payload(r->token, r->bulk_room, data, len);
 	staged_token = r->token;
+}
+
+/*
+ * Room in the answer itself: what is built there is not copied again by request_reply_data.  It lies
+ * over the request's inline payload, which must not be needed any more.
+ */
+void *request_reply_room(void)
+{
+	return message->inline_data;
 }
 
 void request_reply(struct request *r, int64_t value)
@@ -118,14 +127,30 @@ void request_reply_cap(struct request *r, int64_t value, handle_t cap)
 	message_cap(r->token, value, cap);
 }
 
+/* Eight bytes at a time. */
 const char *request_string(struct request *r, uint32_t *offset)
 {
-	uint32_t start = *offset;
+	const char *start = (const char *)r->payload + *offset;
+	uint64_t left = r->payload_len - *offset, n = 0;
 
-	for (uint32_t i = start; i < r->payload_len; i++)
-		if (r->payload[i] == 0) {
-			*offset = i + 1;
-			return (const char *)r->payload + start;
+	if (*offset >= r->payload_len)
+		return NULL;
+	while (n + 8 <= left) {
+		uint64_t word, zero;
+
+		__builtin_memcpy(&word, start + n, 8);
+		zero = (word - 0x0101010101010101ull) & ~word & 0x8080808080808080ull;
+		if (zero) {
+			n += (uint64_t)__builtin_ctzll(zero) / 8;
+			*offset += (uint32_t)n + 1;
+			return start;
+		}
+		n += 8;
+	}
+	for (; n < left; n++)
+		if (start[n] == 0) {
+			*offset += (uint32_t)n + 1;
+			return start;
 		}
 	return NULL;
 }
@@ -189,7 +214,8 @@ void parked_reply_full(struct parked *p, int64_t value, uint64_t w1, uint64_t w2
 		memcpy(saved, message->inline_data, keep);
 	}
 	message_fill(value, w1, w2);
-	message_payload(token, p->bulk_room, data, len);
+	if (len != 0)
+		message_payload(token, p->bulk_room, data, len);
 	tess_ipc_reply(server_endpoint, token);
 	if (keep != 0)
 		memcpy(message->inline_data, saved, keep);
@@ -296,48 +322,66 @@ static bool allowed_while_loading(uint64_t op)
 		op == LX_UNKNOWN || (op >= LX_READ && op <= LX_FD_PATH);
 }
 
+/* The payload that did not fit into the message. */
 static int request_payload_gather(struct request *r)
 {
-	r->payload = message->inline_data;
-	r->payload_len = message->inline_len;
-	if (r->payload_len == 0 && message->bulk_out_len != 0) {
-		uint64_t len = message->bulk_out_len < IPC_BULK_MAX ? message->bulk_out_len : IPC_BULK_MAX;
-		int64_t got = tess_ipc_read(server_endpoint, r->token, 0, bulk_buffer, len);
+	uint64_t len = message->bulk_out_len < IPC_BULK_MAX ? message->bulk_out_len : IPC_BULK_MAX;
+	int64_t got;
 
-		if (got < 0)
-			return -EFAULT;
-		r->payload = bulk_buffer;
-		r->payload_len = (uint32_t)got;
-	} else if (r->payload_len > IPC_INLINE) {
+	if (r->payload_len > IPC_INLINE)
 		return -EINVAL;
-	}
+	got = tess_ipc_read(server_endpoint, r->token, 0, bulk_buffer, len);
+	if (got < 0)
+		return -EFAULT;
+	r->payload = bulk_buffer;
+	r->payload_len = (uint32_t)got;
 	return 0;
+}
+
+static void request_caps_close(struct request *r)
+{
+	for (uint32_t i = 0; i < r->ncaps; i++)
+		if (r->caps[i] != H_NONE)
+			tess_handle_close(r->caps[i]);
+	r->ncaps = 0;
 }
 
 static void request_refuse(struct request *r, int error)
 {
-	for (uint32_t i = 0; i < r->ncaps && i < IPC_CAPS; i++)
-		tess_handle_close(r->caps[i]);
+	request_caps_close(r);
 	request_reply(r, error);
+}
+
+/* The rare kinds of callers: programs being loaded, tasks that are over, consoled. */
+static int request_identify_rare(struct request *r, const struct image *image)
+{
+	if (!image || image->role == IMAGE_OLD || !image->process || image->process->state != PROCESS_ALIVE)
+		return -EPERM;
+	r->thread = r->process->main;
+	if (image->role == IMAGE_LOADING && !allowed_while_loading(r->words[0]))
+		return -EPERM;
+	if (image->role == IMAGE_CURRENT)
+		r->thread = thread_by_number(r->process, (uint32_t)message->sender_thread);
+	return r->thread ? 0 : -EPERM;
 }
 
 static int request_identify(struct request *r)
 {
 	struct image *image = image_by_badge(message->sender_badge);
+	struct process *p = image ? image->process : NULL;
 
-	if (!image || image->role == IMAGE_OLD)
-		return -EPERM;
 	r->image = image;
-	r->process = image->process;
-	if (r->process->state != PROCESS_ALIVE)
-		return -EPERM;
-	if (image->role == IMAGE_CURRENT)
-		r->thread = thread_by_number(r->process, (uint32_t)message->sender_thread);
-	else
-		r->thread = r->process->main;
-	if (!r->thread)
-		return -EPERM;
+	r->process = p;
 	r->file = NULL;
+	if (p && image == p->image && p->state == PROCESS_ALIVE && p->main &&
+		p->main->number == (uint32_t)message->sender_thread) {
+		r->thread = p->main;	/* nearly always */
+	} else {
+		int error = request_identify_rare(r, image);
+
+		if (error)
+			return error;
+	}
 	if (message->via == IPC_VIA_DESCRIPTOR) {
 		r->file = file_by_cookie(message->badge);
 		r->access = message->descriptor_access;
@@ -347,54 +391,56 @@ static int request_identify(struct request *r)
 	return 0;
 }
 
-static void request_dispatch(struct request *r)
+static void request_console(struct request *r)
 {
-	uint64_t op = r->words[0];
-	int error;
+	int error = 0;
 
-	if (message->via == IPC_VIA_ENDPOINT && message->badge == LX_BADGE_CONSOLE) {
-		r->process = NULL;
+	r->process = NULL;
+	if (r->payload_len == 0 && message->bulk_out_len != 0)
 		error = request_payload_gather(r);
-		if (error || op < LX_TTY_INPUT || op > LX_TTY_HANGUP)
-			request_refuse(r, error ? error : -ENOSYS);
-		else
-			tty_console(r);
-		return;
-	}
-	error = request_identify(r);
-	if (!error && (op > 255 || !handlers[op]))
-		error = -ENOSYS;
-	if (!error && r->image->role == IMAGE_LOADING && !allowed_while_loading(op))
-		error = -EPERM;
-	if (!error)
-		error = request_payload_gather(r);
-	if (error) {
-		request_refuse(r, error);
-		return;
-	}
-	counts[op]++;
-	if (r->ncaps != 0 && !handler_takes_caps(op)) {
-		for (uint32_t i = 0; i < r->ncaps; i++)
-			tess_handle_close(r->caps[i]);
-		r->ncaps = 0;
-	}
-	handlers[op](r);
+	if (error || r->words[0] < LX_TTY_INPUT || r->words[0] > LX_TTY_HANGUP)
+		request_refuse(r, error ? error : -ENOSYS);
+	else
+		tty_console(r);
 }
 
 static void request_receive(uint64_t token)
 {
 	struct request *r = &current;
+	uint64_t op = message->words[0];
+	int error;
 
 	current_live = true;
 	r->token = token;
+#pragma GCC unroll 6
 	for (int i = 0; i < IPC_WORDS; i++)
 		r->words[i] = message->words[i];
-	r->ncaps = message->ncaps < IPC_CAPS ? message->ncaps : IPC_CAPS;
-	for (uint32_t i = 0; i < r->ncaps; i++)
-		r->caps[i] = message->caps[i];
+	r->payload = message->inline_data;
+	r->payload_len = message->inline_len;
 	r->bulk_room = message->bulk_in_len;
-	request_dispatch(r);
-	current_live = false;
+	r->ncaps = message->ncaps;
+	if (r->ncaps != 0) {
+		r->ncaps = r->ncaps < IPC_CAPS ? r->ncaps : IPC_CAPS;
+		for (uint32_t i = 0; i < r->ncaps; i++)
+			r->caps[i] = message->caps[i];
+	}
+	if (message->via == IPC_VIA_ENDPOINT && message->badge == LX_BADGE_CONSOLE) {
+		request_console(r);
+		return;
+	}
+	error = request_identify(r);
+	if (!error && (op > 255 || !handlers[op]))
+		error = -ENOSYS;
+	if (!error && r->payload_len - 1 >= IPC_INLINE && (r->payload_len != 0 || message->bulk_out_len != 0))
+		error = request_payload_gather(r);	/* none inline, or more than can be */
+	if (error) {
+		request_refuse(r, error);
+		return;
+	}
+	counts[op]++;
+	if (r->ncaps != 0 && !handler_takes_caps(op))
+		request_caps_close(r);
+	handlers[op](r);
 }
 
 /* --- notices --------------------------------------------------------------------------------------------- */
@@ -511,6 +557,7 @@ _Noreturn void request_loop(void)
 			notice_receive();
 		else if (got == E_NOMEM)
 			server_log("linuxd: receive: no memory");
+		current_live = false;
 		if (deadline != DEADLINE_NEVER)
 			timers_run();
 	}

@@ -45,6 +45,43 @@ void process_apply_ceilings(struct process *p, handle_t task, bool first)
 		ceiling_apply(p, task, RLIMIT_NOFILE);
 }
 
+/*
+ * setrlimit(2), RLIMIT_CPU: SIGXCPU at the soft limit and every second of CPU time after it, SIGKILL at
+ * the hard one.  Looked at when it could have been reached at the earliest with one thread.
+ */
+static void cpu_limit_look(void *arg)
+{
+	struct process *p = arg;
+	uint64_t used = process_cpu_ns(p), soft = p->rlimits[RLIMIT_CPU][0], hard = p->rlimits[RLIMIT_CPU][1];
+
+	if (p->state != PROCESS_ALIVE)
+		return;
+	if (hard != RLIM_INFINITY && used >= hard * NS_PER_SEC) {
+		process_kill(p, SIGKILL);
+		return;
+	}
+	if (used >= soft * NS_PER_SEC) {
+		soft = p->rlimits[RLIMIT_CPU][0] = used / NS_PER_SEC + 1;
+		signal_kernel(p, SIGXCPU);
+	}
+	cpu_limit_arm(p);
+}
+
+void cpu_limit_arm(struct process *p)
+{
+	uint64_t used, limit = p->rlimits[RLIMIT_CPU][0];
+
+	if (limit > p->rlimits[RLIMIT_CPU][1])
+		limit = p->rlimits[RLIMIT_CPU][1];
+	timer_cancel(&p->cpu_timer);
+	if (limit >= RLIM_INFINITY / NS_PER_SEC)
+		return;
+	used = process_cpu_ns(p);
+	limit *= NS_PER_SEC;
+	timer_after(clock_mono_ns() + (limit > used + 1000000 ? limit - used : 1000000), cpu_limit_look, p,
+		&p->cpu_timer);
+}
+
 /* setrlimit(2): the soft limit below the hard one; only uid 0 raises a hard one. */
 static int rlimit_set(struct process *from, struct process *p, uint32_t resource, const uint64_t new[2])
 {
@@ -58,6 +95,8 @@ static int rlimit_set(struct process *from, struct process *p, uint32_t resource
 	p->rlimits[resource][1] = new[1];
 	if (p->image)
 		ceiling_apply(p, p->image->task, resource);
+	if (resource == RLIMIT_CPU)
+		cpu_limit_arm(p);
 	return 0;
 }
 

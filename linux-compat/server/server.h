@@ -61,6 +61,7 @@ void request_reply(struct request *r, int64_t value);
 void request_reply_data(struct request *r, int64_t value, const void *data, uint32_t len);
 void request_reply_words(struct request *r, int64_t value, uint64_t w1, uint64_t w2);
 void request_reply_full(struct request *r, int64_t value, uint64_t w1, uint64_t w2, const void *data, uint32_t len);
+void *request_reply_room(void);	/* build up to IPC_INLINE bytes of an answer here: saves a copy */
 void request_reply_cap(struct request *r, int64_t value, handle_t cap);	/* moves cap to the caller */
 /* a NUL-terminated string of the payload from *offset on, moving *offset; NULL: malformed */
 const char *request_string(struct request *r, uint32_t *offset);

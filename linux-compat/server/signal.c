@@ -194,15 +194,18 @@ static void thread_interrupt(struct thread *t)
 		tess_thread_notify(t->process->image->task, t->number, 1, 0, NULL);
 }
 
-/* A thread of p (or t itself) that does not block the signal; the pending words say it is there. */
+/*
+ * A thread of p (or t itself) that does not block the signal; the pending words say it is there.  A
+ * stopped process has none: it looks again when it is continued.
+ */
 static struct thread *thread_choose(struct process *p, struct thread *only, int sig)
 {
 	uint64_t bit = SIG_BIT(sig);
 
 	if (only)
-		return thread_mask(only, bit) & bit ? NULL : only;
+		return thread_mask(only, bit) & bit || p->stopped ? NULL : only;
 	FOR_EACH_THREAD(p, t)
-		if (!(thread_mask(t, bit) & bit))
+		if (!(thread_mask(t, bit) & bit) && !p->stopped)
 			return t;
 	return NULL;
 }
@@ -229,17 +232,6 @@ void process_stop(struct process *p, int sig)
 	child_notify(p, CLD_STOPPED, sig << 8 | 0x7f);
 }
 
-void process_continue(struct process *p)
-{
-	if (!p->stopped)
-		return;
-	tess_task_resume(p->image->task);
-	p->stopped = false;
-	p->stop_unreported = false;
-	p->continue_unreported = true;
-	child_notify(p, CLD_CONTINUED, 0xffff);
-}
-
 /* What linuxd does itself for a signal that is not handled.  False: the process has ended. */
 static bool default_perform(struct process *p, int sig)
 {
@@ -254,6 +246,52 @@ static bool default_perform(struct process *p, int sig)
 	}
 	process_kill(p, sig);
 	return false;
+}
+
+/* A signal that is pending: for a thread that does not block it, what is to happen now. */
+static void pending_act(struct process *p, struct thread *only, int sig)
+{
+	struct thread *chosen = thread_choose(p, only, sig);
+	struct siginfo gone;
+
+	if (!chosen)
+		return;			/* blocked: it stays where it is */
+	if (p->sig_class[sig] == CLASS_HANDLED) {
+		thread_interrupt(chosen);
+		return;
+	}
+	pending_take(only ? &only->pending : &p->pending, sig, &gone);
+	default_perform(p, sig);
+}
+
+static void set_act(struct process *p, struct thread *only, uint64_t set)
+{
+	while (set && p->state == PROCESS_ALIVE && !p->stopped) {
+		int sig = sig_first(set);
+
+		set &= ~SIG_BIT(sig);
+		pending_act(p, only, sig);
+	}
+}
+
+/* It runs again: what came while it was stopped happens now. */
+static void pending_reconsider(struct process *p)
+{
+	set_act(p, NULL, p->pending.set);
+	FOR_EACH_THREAD(p, t)
+		set_act(p, t, t->pending.set);
+}
+
+void process_continue(struct process *p)
+{
+	if (!p->stopped)
+		return;
+	tess_task_resume(p->image->task);
+	p->stopped = false;
+	p->stop_unreported = false;
+	p->continue_unreported = true;
+	pending_reconsider(p);
+	child_notify(p, CLD_CONTINUED, 0xffff);
 }
 
 /* --- generation ------------------------------------------------------------------------------------------ */
@@ -276,7 +314,6 @@ int signal_send(struct process *p, struct thread *t, int sig, const struct sigin
 {
 	struct siginfo plain = { .signo = sig, .code = SI_KERNEL };
 	struct sig_sleep *sleep;
-	struct thread *chosen;
 	int error;
 
 	if (p->state != PROCESS_ALIVE)
@@ -302,17 +339,7 @@ int signal_send(struct process *p, struct thread *t, int sig, const struct sigin
 	error = pending_add(p, t ? &t->pending : &p->pending, info);
 	if (error)
 		return error;
-	chosen = thread_choose(p, t, sig);
-	if (!chosen)
-		return 0;		/* blocked: it stays where it is */
-	if (p->sig_class[sig] == CLASS_HANDLED) {
-		thread_interrupt(chosen);
-	} else {
-		struct siginfo gone;
-
-		pending_take(t ? &t->pending : &p->pending, sig, &gone);
-		default_perform(p, sig);
-	}
+	pending_act(p, t, sig);
 	return 0;
 }
 
@@ -356,7 +383,7 @@ void signal_thread_leaves(struct thread *t)
 
 /*
  * The first pending signal outside mask that the program handles, left pending; on the way everything it
- * does not handle has its default action.  0: none; -1: the process has ended.
+ * does not handle has its default action.  0: none (or it is stopped now); -1: the process has ended.
  */
 static int handled_find(struct thread *t, uint64_t mask)
 {
@@ -370,6 +397,8 @@ static int handled_find(struct thread *t, uint64_t mask)
 		thread_take(t, sig, &info);
 		if (!default_perform(p, sig))
 			return -1;
+		if (p->stopped)		/* the rest waits until it is continued */
+			return 0;
 	}
 	return 0;
 }
@@ -435,6 +464,24 @@ static int kill_many(const struct process *from, uint32_t pgid, int sig, const s
 	return result;
 }
 
+/*
+ * A handled signal of a thread to itself, where the request says what it blocks (words[4], with
+ * words[5] 1): it is taken at once, with the answer: words[1] the signal, words[2] what else is pending.
+ * False: it has to go the long way.
+ */
+static bool taken_at_once(struct request *r, int sig, const struct siginfo *info)
+{
+	const struct thread *t = r->thread;
+	const struct process *p = r->process;
+	uint64_t mask = r->words[4];
+
+	if (r->words[5] != 1 || sig == 0 || p->sig_class[sig] != CLASS_HANDLED || mask & SIG_BIT(sig) ||
+		p->nthreads != 1 || thread_pending(t) & (~mask | SIG_BIT(sig)) || SIG_BIT(sig) & (SET_STOP | SIG_BIT(SIGCONT)))
+		return false;
+	request_reply_full(r, 0, (uint64_t)sig, thread_pending(t), info, sizeof(*info));
+	return true;
+}
+
 /* --- requests -------------------------------------------------------------------------------------------------- */
 
 void request_kill(struct request *r)
@@ -451,6 +498,8 @@ void request_kill(struct request *r)
 		return;
 	}
 	signal_user_info(&info, (int)sig, from);
+	if ((uint32_t)pid == from->pid && taken_at_once(r, (int)sig, &info))
+		return;
 	if (pid > 0) {
 		struct process *to = process_by_pid((uint32_t)pid);
 
@@ -495,6 +544,10 @@ void request_tgkill(struct request *r)
 	info.code = SI_TKILL;
 	if (r->words[1] != ~0ull && (int32_t)r->words[1] <= 0)
 		request_reply(r, -EINVAL);
+	else if (r->words[3] <= SIGNALS_MAX && (uint32_t)r->words[2] == r->thread->tid &&
+		(r->words[1] == ~0ull || (uint32_t)r->words[1] == r->process->pid) &&
+		taken_at_once(r, (int)r->words[3], &info))
+		return;
 	else
 		kill_thread(r, (uint32_t)r->words[1], (uint32_t)r->words[2], r->words[3], &info);
 }

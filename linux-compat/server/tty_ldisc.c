@@ -538,7 +538,7 @@ uint32_t ldisc_receive(struct tty *t, const uint8_t *data, uint32_t len)
 		if (ldisc_room(t) == 0) {
 			if (!lflag(t, ICANON) || t->canon_head != t->in_tail)
 				break;	/* somebody can make room by reading */
-			if (held >= TTY_IN - 1)
+			if (held >= TTY_IN)
 				t->in_head--;	/* too long a line: its last character gives way */
 		}
 		receive_char(t, data[n]);

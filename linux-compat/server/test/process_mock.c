@@ -338,6 +338,13 @@ uint64_t mock_call_from(uint64_t badge, uint64_t op, uint64_t w1, uint64_t w2, u
 	m->words[0] = op, m->words[1] = w1, m->words[2] = w2, m->words[3] = w3, m->words[4] = w4;
 	return send(m, NULL, 0);
 }
+uint64_t mock_call_words(struct process *p, const uint64_t words[6])
+{
+	struct ipc_message *m = message_new(p->image->badge, p->main->number);
+
+	memcpy(m->words, words, sizeof(m->words));
+	return send(m, NULL, 0);
+}
 uint64_t mock_exec(struct process *p, const char *path)
 {
 	struct ipc_message *m = message_new(p->image->badge, p->main->number);
