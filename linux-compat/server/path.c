@@ -310,43 +310,52 @@ static struct dentry *ahead_mounts(struct walk *w, struct dentry *d)
 	return w->at.dentry;
 }
 
+static void ahead_done(struct walk *w, struct dentry *dir, const char *text, uint64_t first, uint32_t len)
+{
+	w->parent.mount = w->at.mount;
+	w->parent.dentry = dir;
+	w->last = (struct name){ text, first, len, (uint32_t)(first * HASH_FACTOR >> 32) };
+	w->last_type = LAST_NAME;
+	w->slash = false;
+	w->state = WALK_DONE;
+}
+
 /*
- * The cheap part of the loop: names in the cache, no links, of directories that everybody may search.  It
- * stops, with nothing done, before any name that needs more thought.  walk_name knows all cases, this one only
- * what stat of an ordinary path meets.
+ * The cheap part of the loop: short names in the cache, no links, of directories that everybody may search.
+ * It stops, with nothing done, before any name that needs more thought.  walk_name knows all cases, this one
+ * only what stat of an ordinary path meets: nothing here leaves the registers.
  */
 static void walk_ahead(struct walk *w)
 {
 	struct dentry *at = w->at.dentry;
 	const char *p = w->rest;
-	struct name name;
 
 	for (;;) {
 		const struct inode *dir = at->inode;
-		const char *next;
+		uint64_t word, ends;
+		uint32_t len;
 		struct dentry *d;
 
 		while (*p == '/')
 			p++;
 		if (*p == '.' || dir->ops || (dir->mode & (S_IFMT | 0111)) != (S_IFDIR | 0111))
 			break;
-		name_scan(&name, p);
-		next = p + name.len;
-		if (next[0] ? !next[1] : (w->flags & WALK_PARENT) || w->depth)
+		word = word_load(p);
+		ends = word_ends(word);
+		if (!ends)
 			break;
-		d = dentry_find(at, &name);
+		len = (uint32_t)__builtin_ctzll(ends) / 8;
+		if (p[len] ? !p[len + 1] : (w->flags & WALK_PARENT) || w->depth)
+			break;
+		word = word_cut(word, len);
+		d = dentry_find_short(at, word, len);
 		if (!d || (d->flags & D_VOLATILE) || S_ISLNK(d->inode->mode))
 			break;
-		p = next;
-		if (!*next) {
-			w->parent.mount = w->at.mount;
-			w->parent.dentry = at;
-			w->last = name;
-			w->last_type = LAST_NAME;
-			w->state = WALK_DONE;
-		}
+		if (!p[len])
+			ahead_done(w, at, p, word, len);
+		p += len;
 		at = d->flags & D_MOUNTED ? ahead_mounts(w, d) : d;
-		if (!*next)
+		if (!*p)
 			break;
 	}
 	w->at.dentry = at;
@@ -367,10 +376,12 @@ int walk_run(struct walk *w)
 		w->root = w->at;
 	if (w->rest[0] == '/')
 		error = walk_absolute(w);
-	if (error == 0 && !w->resolve)
-		walk_ahead(w);
-	while (w->state == WALK_NAME && error == 0)
-		error = walk_name(w);
+	while (w->state == WALK_NAME && error == 0) {
+		if (!w->resolve)
+			walk_ahead(w);
+		if (w->state == WALK_NAME)
+			error = walk_name(w);
+	}
 	if (error == 0 && w->must_be_dir && w->at.dentry && !(w->flags & WALK_PARENT) &&
 	    !S_ISDIR(w->at.dentry->inode->mode))
 		error = -ENOTDIR;

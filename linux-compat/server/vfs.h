@@ -252,6 +252,15 @@ static inline struct dentry *dentry_find(const struct dentry *dir, const struct 
 			return d;
 	return NULL;
 }
+/* The same for a name of up to seven bytes, which are first. */
+static inline struct dentry *dentry_find_short(const struct dentry *dir, uint64_t first, uint32_t len)
+{
+	struct dentry *d = dentry_buckets[dentry_bucket(dir, (uint32_t)(first * HASH_FACTOR >> 32))];
+
+	while (d && (d->first != first || d->parent != dir || d->len != len))
+		d = d->hash_next;
+	return d;
+}
 struct dentry *dentry_lookup(const struct dentry *dir, const char *name, uint32_t len);
 void dentry_init(void);
 struct dentry *dentry_new(struct dentry *parent, const char *name, uint32_t len, struct inode *i);

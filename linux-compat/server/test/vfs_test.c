@@ -244,6 +244,7 @@ static void test_walk(void)
 	IS(stat_of(root, "/tmp/loop1", AT_SYMLINK_NOFOLLOW).size, 10, "whose size is its length");
 	path2(root, LX_SYMLINK, 0, "etc", "/dirlink");
 	IS(open_error(root, "/dirlink/passwd", 0), 0, "a link in the middle is followed");
+	IS(open_error(root, "/dirlink/passwd", O_CREAT | O_WRONLY), 0, "and what is behind it may be opened to create");
 	IS(open_error(root, "/dirlink/", O_NOFOLLOW), 0, "a slash follows the last link");
 	IS(path1(root, LX_READLINK, 0, 0, 0, "/dirlink"), 3, "readlink gives the length");
 	OK(memcmp(answer.data, "etc", 3) == 0, "and the text");
