@@ -28,6 +28,7 @@ linux_compat_translator_translator_SOURCES = \
 	linux-compat/translator/poll.c \
 	linux-compat/translator/process.c \
 	linux-compat/translator/request.c \
+	linux-compat/translator/self.h \
 	linux-compat/translator/sigframe.c \
 	linux-compat/translator/signal.c \
 	linux-compat/translator/start.c \
@@ -60,3 +61,70 @@ EXTRA_DIST += linux-compat/vdso/vdso.c linux-compat/vdso/vdso.ld
 linux-compat/vdso/vdso.so: linux-compat/vdso/vdso.c linux-compat/vdso/vdso.ld $(ABI_GENERATED)
 	$(AM_V_CC)$(MKDIR_P) linux-compat/vdso && $(CC) $(vdso_flags) -I$(top_srcdir) -I$(top_builddir) \
 		-Wl,-T,$(srcdir)/linux-compat/vdso/vdso.ld -o $@ $(srcdir)/linux-compat/vdso/vdso.c
+
+# Host tests of the translator's logic: its files with a kernel that the test plays.
+translator_host_cflags = -std=gnu11 -g -O1 -Wall -Wextra -Wno-override-init -fno-omit-frame-pointer -fno-pie \
+	-fsanitize=address,undefined -fno-sanitize-recover=all
+translator_host_stubs = linux-compat/translator/test/gen/abi/stubs.h
+BUILT_SOURCES += $(translator_host_stubs)
+CLEANFILES += $(translator_host_stubs)
+$(translator_host_stubs): $(srcdir)/linux-compat/translator/test/stubs.sed $(ABI_GENERATED)
+	$(AM_V_GEN)$(MKDIR_P) linux-compat/translator/test/gen/abi && \
+		sed -f $(srcdir)/linux-compat/translator/test/stubs.sed abi/stubs.h > $@
+
+check_LIBRARIES = linux-compat/translator/test/libhost.a
+linux_compat_translator_test_libhost_a_SOURCES = \
+	linux-compat/translator/entry.S \
+	linux-compat/translator/errno.c \
+	linux-compat/translator/exec.c \
+	linux-compat/translator/fd.c \
+	linux-compat/translator/futex.c \
+	linux-compat/translator/ids.c \
+	linux-compat/translator/ioctl.c \
+	linux-compat/translator/lock.c \
+	linux-compat/translator/memory.c \
+	linux-compat/translator/names.c \
+	linux-compat/translator/poll.c \
+	linux-compat/translator/process.c \
+	linux-compat/translator/request.c \
+	linux-compat/translator/sigframe.c \
+	linux-compat/translator/signal.c \
+	linux-compat/translator/start.c \
+	linux-compat/translator/system.c \
+	linux-compat/translator/table.c \
+	linux-compat/translator/time.c \
+	linux-compat/translator/trace.c \
+	linux-compat/translator/test/headers.c \
+	linux-compat/translator/test/host.c \
+	linux-compat/translator/test/host.h \
+	linux-compat/translator/test/host_native.h \
+	linux-compat/translator/test/errno_names.h \
+	linux-compat/translator/test/fake/linux-compat/translator/self.h \
+	$(elf_sources)
+translator_host_cppflags = -I$(srcdir)/linux-compat/translator/test/fake -I$(srcdir)/linux-compat/translator/test \
+	-Ilinux-compat/translator/test/gen -I$(top_srcdir) -I$(top_builddir)
+linux_compat_translator_test_libhost_a_CPPFLAGS = $(translator_host_cppflags)
+linux_compat_translator_test_libhost_a_CFLAGS = $(translator_host_cflags)
+linux_compat_translator_test_libhost_a_CCASFLAGS = -I$(srcdir)/linux-compat/translator
+
+translator_tests = \
+	linux-compat/translator/test/call_test \
+	linux-compat/translator/test/layout_test \
+	linux-compat/translator/test/signal_test
+check_PROGRAMS += $(translator_tests) linux-compat/translator/test/vdso_test
+TESTS += $(translator_tests) linux-compat/translator/test/vdso_test
+translator_host_ldflags = -no-pie -fsanitize=address,undefined -Wl,--defsym=image_start=0,--defsym=window_end=0
+translator_host_ldadd = linux-compat/translator/test/libhost.a
+linux_compat_translator_test_call_test_CPPFLAGS = $(translator_host_cppflags)
+linux_compat_translator_test_call_test_CFLAGS = $(translator_host_cflags)
+linux_compat_translator_test_call_test_LDFLAGS = $(translator_host_ldflags)
+linux_compat_translator_test_call_test_LDADD = $(translator_host_ldadd)
+linux_compat_translator_test_layout_test_CPPFLAGS = $(translator_host_cppflags)
+linux_compat_translator_test_layout_test_CFLAGS = $(translator_host_cflags)
+linux_compat_translator_test_layout_test_LDFLAGS = $(translator_host_ldflags)
+linux_compat_translator_test_layout_test_LDADD = $(translator_host_ldadd)
+linux_compat_translator_test_signal_test_CPPFLAGS = $(translator_host_cppflags)
+linux_compat_translator_test_signal_test_CFLAGS = $(translator_host_cflags)
+linux_compat_translator_test_signal_test_LDFLAGS = $(translator_host_ldflags)
+linux_compat_translator_test_signal_test_LDADD = $(translator_host_ldadd)
+EXTRA_DIST += linux-compat/translator/test/stubs.sed

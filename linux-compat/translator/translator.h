@@ -17,6 +17,7 @@
 #include "../uapi/linux.h"
 #include "image.h"
 #include "offsets.h"
+#include <linux-compat/translator/self.h>
 
 #define NORETURN	_Noreturn
 #define NOINLINE	__attribute__((noinline))
@@ -76,13 +77,6 @@ struct task_state {
 };
 _Static_assert(sizeof(struct task_state) <= TRANSLATOR_STATE_SIZE / 2, "the rest is exec's work space");
 
-static inline uint64_t self_block(void)
-{
-	uint64_t rsp;
-
-	__asm__("mov %%rsp, %0" : "=r"(rsp));
-	return rsp & ~(BLOCK_SIZE - 1);
-}
 static inline struct utcb *self_utcb(void) { return (struct utcb *)self_block(); }
 static inline struct thread_data *self_thread(void) { return (struct thread_data *)(self_block() + BLOCK_DATA); }
 static inline struct call_frame *self_frame(void)
