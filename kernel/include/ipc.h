@@ -11,6 +11,7 @@ enum call_state { CALL_NONE, CALL_QUEUED, CALL_RECEIVED, CALL_REPLIED };
 
 #define CALLS_CHUNK 64
 #define CALLS_CHUNKS 64
+#define CALLS_MAX (CALLS_CHUNK * CALLS_CHUNKS)
 
 struct call_entry {			/* one call that was received and not yet answered */
 	struct thread *caller;		/* NULL: free or the caller died */
@@ -25,12 +26,13 @@ struct endpoint {
 	struct list notices;
 	struct call_entry *chunks[CALLS_CHUNKS];
 	uint32_t ncalls, free_call;	/* entries made; first free + 1 */
-	uint64_t owner_koid;		/* of the task that receives */
-	struct list owner_link;		/* in that task's list of endpoints */
+	struct task *owner;		/* the task that received last; NULL once it is dead */
+	uint64_t owner_koid;		/* its, or 0 */
+	struct list owner_link;		/* in its list of endpoints */
 };
 
-/* The task that received from these endpoints is gone: calls it held end with E_GONE. */
-void endpoint_owner_died(struct endpoint *e);
+/* The task is gone: calls that it held end with E_GONE. */
+void endpoints_disown(struct task *k);
 /* The current thread is being killed in a call: called by ipc.c itself. */
 
 #endif

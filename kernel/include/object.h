@@ -33,6 +33,16 @@ static inline void object_get(struct object *o)
 	KASSERT(__atomic_fetch_add(&o->refs, 1, __ATOMIC_RELAXED) != 0);
 }
 
+/* From a weak link, under the lock that the object's release takes to remove it: false when it is ending. */
+static inline bool object_try_get(struct object *o)
+{
+	uint32_t refs = __atomic_load_n(&o->refs, __ATOMIC_RELAXED);
+
+	while (refs && !__atomic_compare_exchange_n(&o->refs, &refs, refs + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+	return refs != 0;
+}
+
 static inline void object_put(struct object *o)
 {
 	if (__atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL) == 0)

@@ -117,6 +117,7 @@ void thread_sleep_prepare(void);
 void thread_sleep_cancel(void);
 status_t thread_sleep(uint64_t deadline_ns, bool interruptible);
 void thread_wake(struct thread *t);
+void thread_wake_locked(struct thread *t);	/* with t->object.lock */
 
 /*
  * The usual form: a queue of waiters guarded by its owner's lock; a waiter lives on the sleeper's

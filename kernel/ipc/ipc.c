@@ -8,7 +8,8 @@
  * States:  queued -> received -> replied; only the endpoint's lock changes them.
  *          An interrupt takes a queued call back; of a received one the server is told by a notice and
  *          must still answer.  A killed caller leaves at once; answering then gives E_GONE.
- * Locks:   endpoint.lock.  No reference is dropped and no slot filled under it.
+ * Locks:   endpoint.lock.  No reference is dropped and no slot filled under it.  owners_lock, then the
+ *          owner's task.lock, guard which endpoints a task receives from.
  * Fails:   E_GONE, E_AGAIN_LIMIT (too many calls in progress), E_NOMEM, E_FAULT of a bulk buffer.
  * Tested:  kernel/test/ipc_test.c, programs/ipcbench, programs/selftest, tests/linux.
  */
@@ -21,6 +22,8 @@
 #include "syscalls.h"
 
 #define TOKEN_INDEX 0xffffffffull
+
+static struct spinlock owners_lock = SPINLOCK(RANK_TASKS);
 
 static struct ipc_message *message(struct thread *t) { return &t->arch.utcb->msg; }
 
@@ -41,6 +44,18 @@ int64_t sys_endpoint_create(uint64_t pool)
 	list_init(&e->notices);
 	list_init(&e->owner_link);
 	return handle_install(false, &e->object, RIGHTS_ALL, 0);
+}
+
+/* With owners_lock. */
+static void owner_drop(struct endpoint *e)
+{
+	if (!e->owner)
+		return;
+	spin_lock(&e->owner->object.lock);
+	list_remove(&e->owner_link);
+	spin_unlock(&e->owner->object.lock);
+	e->owner = NULL;
+	e->owner_koid = 0;
 }
 
 /* Who is told that a notice has been taken, or will never be. */
@@ -64,7 +79,9 @@ void endpoint_release(struct object *o)
 	struct list *l;
 
 	KASSERT(list_empty(&e->callers));
-	list_remove(&e->owner_link);
+	spin_lock(&owners_lock);
+	owner_drop(e);
+	spin_unlock(&owners_lock);
 	while ((l = list_pop(&e->notices))) {
 		struct notice *n = list_entry(l, struct notice, link);
 		uint32_t kind = n->kind;
@@ -125,9 +142,15 @@ static int32_t entry_take(struct endpoint *e)
 		e->free_call = entry_at(e, i - 1)->next_free;
 		return (int32_t)(i - 1);
 	}
-	if (e->ncalls < CALLS_CHUNKS * CALLS_CHUNK && e->chunks[e->ncalls / CALLS_CHUNK])
+	if (e->ncalls < CALLS_MAX && e->chunks[e->ncalls / CALLS_CHUNK])
 		return (int32_t)e->ncalls++;
 	return -1;
+}
+
+/* Will entry_take find one? */
+static bool entry_ready(const struct endpoint *e)
+{
+	return e->free_call || (e->ncalls < CALLS_MAX && e->chunks[e->ncalls / CALLS_CHUNK]);
 }
 
 static void entry_give(struct endpoint *e, uint32_t index)
@@ -135,20 +158,21 @@ static void entry_give(struct endpoint *e, uint32_t index)
 	struct call_entry *c = entry_at(e, index);
 
 	c->caller = NULL;
-	c->generation++;
+	c->generation = (c->generation + 1) & INT32_MAX;	/* a token is never negative */
 	c->next_free = e->free_call;
 	e->free_call = index + 1;
+	if (unlikely(e->ncalls == CALLS_MAX) && !list_empty(&e->callers))
+		waitqueue_wake_one(&e->receivers, 0);
 }
 
-/* Before a receive takes calls: room for one more entry. */
+/* Room for one more entry, unless there are as many as there may be: then calls stay queued. */
 static status_t entries_reserve(struct endpoint *e)
 {
 	struct call_entry *chunk;
 	uint32_t n = e->ncalls / CALLS_CHUNK;
 
-	if (e->free_call || (n < CALLS_CHUNKS && e->chunks[n]))
+	if (n >= CALLS_CHUNKS || entry_ready(e))
 		return 0;
-	REQUIRE(n < CALLS_CHUNKS, E_AGAIN_LIMIT);
 	chunk = kmem_alloc(e->object.pool, CALLS_CHUNK * sizeof(*chunk));
 	REQUIRE(chunk, E_NOMEM);
 	spin_lock(&e->object.lock);
@@ -356,7 +380,7 @@ static void cancel_withdraw(struct endpoint *e, struct thread *t)
 
 static void words_copy(struct ipc_message *to, const struct ipc_message *from)
 {
-	uint32_t len = from->inline_len;
+	uint32_t len = __atomic_load_n(&from->inline_len, __ATOMIC_RELAXED);	/* once: it is the user's */
 
 	to->words[0] = from->words[0];
 	to->words[1] = from->words[1];
@@ -444,7 +468,7 @@ int64_t sys_ipc_call(uint64_t h, uint64_t deadline)
 {
 	struct thread *t = current, *server;
 	struct ipc_message *m = message(t);
-	uint32_t ncaps = m->ncaps, cap_flags = m->cap_flags;
+	uint32_t ncaps = __atomic_load_n(&m->ncaps, __ATOMIC_RELAXED), cap_flags = m->cap_flags;
 	uint64_t bulk_in = m->bulk_in, bulk_out_len = m->bulk_out_len, bulk_in_len = m->bulk_in_len;
 	handle_t reserved = m->reserved_slot, handles[IPC_CAPS];
 	struct destination d;
@@ -532,13 +556,14 @@ static void endpoint_own(struct endpoint *e)
 
 	if (e->owner_koid == task->object.koid)
 		return;
+	spin_lock(&owners_lock);
+	owner_drop(e);
 	spin_lock(&task->object.lock);
-	spin_lock(&e->object.lock);
-	list_remove(&e->owner_link);
-	e->owner_koid = task->object.koid;
 	list_push_back(&task->endpoints, &e->owner_link);
-	spin_unlock(&e->object.lock);
 	spin_unlock(&task->object.lock);
+	e->owner = task;
+	e->owner_koid = task->object.koid;
+	spin_unlock(&owners_lock);
 }
 
 /* Take what is queued; with the lock, which it drops. */
@@ -563,7 +588,11 @@ static void take_queued(struct endpoint *e, struct thread *t)
 	}
 }
 
-static bool nothing_queued(const struct endpoint *e) { return list_empty(&e->notices) && list_empty(&e->callers); }
+/* Is there nothing that could be taken now? */
+static bool nothing_queued(const struct endpoint *e)
+{
+	return list_empty(&e->notices) && (list_empty(&e->callers) || !entry_ready(e));
+}
 
 /*
  * Wait for a call or a notice.  to: a thread to hand the CPU to when there is nothing to do (the caller
@@ -580,6 +609,14 @@ static int64_t receive(struct endpoint *e, struct thread *to, uint64_t deadline)
 	endpoint_own(e);
 	spin_lock(&e->object.lock);
 	while (likely(nothing_queued(e))) {
+		if (unlikely(!list_empty(&e->callers)) && e->ncalls < CALLS_MAX) {	/* others took the room */
+			spin_unlock(&e->object.lock);
+			s = entries_reserve(e);
+			if (s)
+				goto out;
+			spin_lock(&e->object.lock);
+			continue;
+		}
 		if (!deadline) {
 			spin_unlock(&e->object.lock);
 			s = E_TIMEDOUT;
@@ -655,7 +692,7 @@ static void answer(struct endpoint *e, struct thread *c, const struct slot *caps
 static status_t reply(struct endpoint *e, uint64_t token, struct thread **caller)
 {
 	struct ipc_message *m = message(current);
-	uint32_t ncaps = m->ncaps, flags = m->cap_flags;
+	uint32_t ncaps = __atomic_load_n(&m->ncaps, __ATOMIC_RELAXED), flags = m->cap_flags;
 	handle_t handles[IPC_CAPS];
 	struct slot caps[IPC_CAPS];
 	struct thread *c;
@@ -780,7 +817,7 @@ int64_t sys_ipc_write(uint64_t h, uint64_t token, uint64_t offset, uint64_t buf,
 
 /* --- the receiving task died ----------------------------------------------------------------------------------------- */
 
-void endpoint_owner_died(struct endpoint *e)
+static void owner_died(struct endpoint *e)
 {
 	for (uint32_t i = 0; i < e->ncalls; i++) {
 		struct thread *c;
@@ -798,6 +835,28 @@ void endpoint_owner_died(struct endpoint *e)
 		if (c) {
 			thread_wake(c);
 			object_put(&c->object);
+		}
+	}
+}
+
+void endpoints_disown(struct task *k)
+{
+	for (;;) {
+		struct endpoint *e;
+		bool alive;
+
+		spin_lock(&owners_lock);
+		if (list_empty(&k->endpoints)) {
+			spin_unlock(&owners_lock);
+			return;
+		}
+		e = list_entry(k->endpoints.next, struct endpoint, owner_link);
+		owner_drop(e);
+		alive = object_try_get(&e->object);	/* else its release waits for owners_lock */
+		spin_unlock(&owners_lock);
+		if (alive) {
+			owner_died(e);
+			object_put(&e->object);
 		}
 	}
 }

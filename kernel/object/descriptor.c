@@ -152,7 +152,9 @@ static status_t args_attach(struct descriptor *d, const struct descriptor_args *
 	status_t s;
 
 	if (a->object != H_NONE) {
-		s = handle_get(a->object, OBJ_NONE, 0, &o);
+		uint32_t rights = (d->flags & DESC_READ ? RIGHT_READ : 0) | (d->flags & DESC_WRITE ? RIGHT_WRITE : 0);
+
+		s = handle_get(a->object, OBJ_NONE, rights, &o);
 		REQUIRE(s == 0, s);
 		s = data_attach(d, o);
 		object_put(o);

@@ -572,22 +572,39 @@ int64_t sys_table_clone(uint64_t task, uint64_t thread, uint64_t pool, uint64_t 
 	return s ? s : handle_install(false, &t->object, RIGHTS_ALL, 0);
 }
 
+/* A dead task has no table any more. */
+static struct table *task_handles(struct task *k)
+{
+	struct table *t;
+
+	spin_lock(&k->object.lock);
+	t = k->handles;
+	if (t)
+		object_get(&t->object);
+	spin_unlock(&k->object.lock);
+	return t;
+}
+
 int64_t sys_task_give(uint64_t task, uint64_t h, uint64_t rights, uint64_t flags)
 {
 	struct slot slot;
+	struct table *t;
 	struct task *k;
 	status_t s = task_get((handle_t)task, RIGHT_MANAGE, &k);
 
 	REQUIRE(s == 0, s);
+	t = task_handles(k);
+	object_put(&k->object);
+	REQUIRE(t, E_GONE);
 	s = handle_get_slot((handle_t)h, OBJ_NONE, RIGHT_COPY, &slot);
 	if (!s) {
 		slot.rights &= (uint32_t)rights;
 		slot.flags = flags & SLOT_CLOEXEC;
-		s = table_install(k->handles, &slot, 0);
+		s = table_install(t, &slot, 0);
 		if (s >= 0)
 			s |= (int64_t)HANDLE_TASK_TABLE;
 	}
-	object_put(&k->object);
+	object_put(&t->object);
 	return s;
 }
 

@@ -22,6 +22,7 @@ struct runqueue {
 	struct tree timers;
 	uint64_t timer_set;		/* what the hardware is set to */
 	uint64_t idle_ns;
+	uint8_t running;		/* priority of what runs; others read it: the thread itself may be gone */
 	struct thread *leaving;		/* whose lock schedule_finish drops */
 	struct thread *dead;		/* whose last reference it drops */
 };
@@ -134,24 +135,20 @@ static void enqueue(struct thread *t, bool front)
 {
 	uint32_t cpu = choose_cpu(t), self = cpu_id();
 	struct runqueue *rq = &runqueues[cpu];
-	struct thread *running;
 
 	t->cpu = (uint16_t)cpu;
 	spin_lock(&rq->lock);
 	rq_push(rq, t, front);
 	spin_unlock(&rq->lock);
-	running = percpu_of[cpu].thread;
-	if (t->effective <= running->effective) {
-		if (cpu == self && rq->timer_set > time_ns() + SLICE_NS)
-			arch_timer_set(rq->timer_set = time_ns() + SLICE_NS);
-		else if (cpu != self && rq->timer_set == DEADLINE_NEVER)
-			arch_ipi_reschedule(cpu);	/* it must start a time slice */
-		return;
+	if (cpu != self) {
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* it may go idle: it looks, or we see that */
+		if (t->effective > rq->running || rq->timer_set > time_ns() + SLICE_NS)
+			arch_ipi_reschedule(cpu);	/* also to start a time slice */
+	} else if (t->effective > current->effective) {
+		atomic_or(&current->arch.work, (uint64_t)WORK_RESCHEDULE);
+	} else if (rq->timer_set > time_ns() + SLICE_NS) {
+		arch_timer_set(rq->timer_set = time_ns() + SLICE_NS);
 	}
-	if (cpu == self)
-		atomic_or(&running->arch.work, (uint64_t)WORK_RESCHEDULE);
-	else
-		arch_ipi_reschedule(cpu);
 }
 
 /* --- switching -------------------------------------------------------------------------------------- */
@@ -163,31 +160,39 @@ void schedule_finish(void)
 	struct thread *dead = rq->dead;
 
 	rq->dead = NULL;
+	if (rq->leaving->state == TS_READY)	/* it yielded; its stack is free only now */
+		enqueue(rq->leaving, false);
 	spin_unlock(&rq->leaving->object.lock);
 	if (dead)
 		object_put(&dead->object);
 }
 
-/* The current thread's lock is held and its new state set; next is in no queue. */
-static void switch_to(struct thread *next)
+/*
+ * The current thread's lock is held and its new state set; next is in no queue.  handed: it goes on in what is
+ * left of this thread's time slice.
+ */
+static void switch_to(struct thread *next, bool handed)
 {
 	struct percpu *p = percpu();
 	struct thread *prev = p->thread;
 	struct runqueue *rq = &runqueues[p->id];
 	uint64_t now = time_ns();
-	struct vspace *vs = next->task ? next->task->vspace : &kernel_vspace;
+	struct vspace *vs = next->task ? next->task->vspace : NULL;
 
 	prev->user_ns += now - prev->last_ns;
 	if (prev == p->idle)
 		rq->idle_ns += now - prev->last_ns;
 	next->last_ns = now;
-	next->slice_end_ns = now + SLICE_NS;
+	next->slice_end_ns = handed ? prev->slice_end_ns : now + SLICE_NS;
 	next->cpu = (uint16_t)p->id;
 	next->state = TS_RUNNING;
+	rq->running = next->effective;
 	sched_switches++;
 	if (rq->count && rq->timer_set > next->slice_end_ns)
 		arch_timer_set(rq->timer_set = next->slice_end_ns);
 	rq->leaving = prev;
+	if (unlikely(!vs))		/* idle, or a task's last thread on its way out */
+		vs = &kernel_vspace;
 	if (vs != p->vspace)
 		vspace_switch(vs);
 	arch_switch(prev, next);
@@ -212,20 +217,17 @@ void schedule_yield(void)
 
 	atomic_and(&t->arch.work, ~(uint64_t)WORK_RESCHEDULE);
 	if (!rq->count || (t != p->idle && rq_top(rq) < t->effective)) {
-		t->slice_end_ns = time_ns() + SLICE_NS;
-		if (rq->count && rq->timer_set > t->slice_end_ns)
-			arch_timer_set(rq->timer_set = t->slice_end_ns);
+		if (!rq->count)		/* else it stays used up: whom it hands the CPU to must wait */
+			t->slice_end_ns = time_ns() + SLICE_NS;
 		return;
 	}
 	next = rq_pop(rq, p->id);
 	if (!next)
 		return;
 	spin_lock(&t->object.lock);
-	if (t != p->idle) {
-		t->state = TS_READY;
-		enqueue(t, false);
-	}
-	switch_to(next);
+	if (t != p->idle)
+		t->state = TS_READY;	/* schedule_finish puts it into a queue */
+	switch_to(next, false);
 }
 
 /* --- sleeping ------------------------------------------------------------------------------------------ */
@@ -248,17 +250,22 @@ void thread_sleep_cancel(void)
 	current->state = TS_RUNNING;
 }
 
-void thread_wake(struct thread *t)
+void thread_wake_locked(struct thread *t)
 {
-	if (t->state != TS_BLOCKED && t->state != TS_PREPARED)
-		return;
-	spin_lock(&t->object.lock);
 	if (t->state == TS_PREPARED) {
 		t->state = TS_RUNNING;
 	} else if (t->state == TS_BLOCKED) {
 		t->state = TS_READY;
 		enqueue(t, false);
 	}
+}
+
+void thread_wake(struct thread *t)
+{
+	if (t->state != TS_BLOCKED && t->state != TS_PREPARED)
+		return;
+	spin_lock(&t->object.lock);
+	thread_wake_locked(t);
 	spin_unlock(&t->object.lock);
 }
 
@@ -275,6 +282,14 @@ static status_t sleep_result(struct thread *t, bool interruptible)
 	if (interruptible && interrupted(t))
 		return E_INTERRUPTED;
 	return t->timed_out ? E_TIMEDOUT : 0;
+}
+
+/* The time slice is used up and others of target's priority wait: it must wait, too. */
+static bool slice_over(const struct thread *target)
+{
+	const struct runqueue *rq = &runqueues[cpu_id()];
+
+	return rq->count && time_ns() >= current->slice_end_ns && rq_top(rq) >= target->effective;
 }
 
 status_t thread_sleep_to(struct thread *target, uint64_t deadline_ns, bool interruptible)
@@ -300,7 +315,7 @@ status_t thread_sleep_to(struct thread *target, uint64_t deadline_ns, bool inter
 		bool here = false;
 
 		spin_lock(&target->object.lock);
-		if (target->state == TS_BLOCKED && may_run_on(target, cpu_id())) {
+		if (target->state == TS_BLOCKED && may_run_on(target, cpu_id()) && !slice_over(target)) {
 			target->state = TS_READY;
 			here = true;
 		}
@@ -313,7 +328,7 @@ status_t thread_sleep_to(struct thread *target, uint64_t deadline_ns, bool inter
 	spin_lock(&t->object.lock);
 	if (t->state == TS_PREPARED) {
 		t->state = TS_BLOCKED;
-		switch_to(next ? next : pick());
+		switch_to(next ? next : pick(), next != NULL);
 	} else {
 		spin_unlock(&t->object.lock);
 		if (next) {
@@ -323,7 +338,7 @@ status_t thread_sleep_to(struct thread *target, uint64_t deadline_ns, bool inter
 		}
 	}
 	if (deadline_ns != DEADLINE_NEVER)
-		ktimer_stop(&t->timeout);
+		ktimer_stop_sync(&t->timeout);	/* a late one would end the next sleep */
 	return sleep_result(t, interruptible);
 }
 
@@ -351,7 +366,7 @@ _Noreturn void sched_exit(void)
 	spin_lock(&t->object.lock);
 	t->state = TS_DEAD;
 	runqueues[cpu_id()].dead = t;
-	switch_to(pick());
+	switch_to(pick(), false);
 	panic("a dead thread runs");
 }
 
@@ -407,23 +422,25 @@ void ktimer_stop(struct ktimer *k)
 	spin_unlock(&rq->timer_lock);
 }
 
-/* The fire function of a periodic timer starts it again: stop until it stays stopped. */
+/* Until it is neither queued nor running; its fire function may start it again. */
 void ktimer_stop_sync(struct ktimer *k)
 {
 	for (;;) {
 		ktimer_stop(k);
-		if (!atomic_load(&k->running))
-			break;
+		if (!atomic_load(&k->running) && __atomic_load_n(&k->cpu, __ATOMIC_ACQUIRE) < 0)
+			return;
 		arch_spin_wait();
 	}
-	ktimer_stop(k);
 }
+
+#define TIMERS_AT_ONCE 64		/* then the CPU goes on with its thread for a while */
+#define TIMERS_PAUSE_NS 50000
 
 static uint64_t timers_run(struct runqueue *rq)
 {
-	uint64_t next = DEADLINE_NEVER;
+	uint64_t next = time_ns() + TIMERS_PAUSE_NS;
 
-	for (;;) {
+	for (int i = 0; i < TIMERS_AT_ONCE; i++) {
 		struct tree_node *n;
 		struct ktimer *k;
 
@@ -436,12 +453,13 @@ static uint64_t timers_run(struct runqueue *rq)
 		}
 		tree_remove(&rq->timers, n);
 		k = container_of(n, struct ktimer, node);
-		k->cpu = -1;
 		k->running = true;
+		__atomic_store_n(&k->cpu, -1, __ATOMIC_RELEASE);	/* in this order: ktimer_stop_sync */
 		spin_unlock(&rq->timer_lock);
 		k->fire(k);
 		atomic_store(&k->running, false);
 	}
+	return next;
 }
 
 void timer_interrupt(void)
@@ -472,7 +490,7 @@ _Noreturn void scheduler_idle(void)
 		next = pick();
 		if (next != p->idle) {
 			spin_lock(&p->idle->object.lock);
-			switch_to(next);
+			switch_to(next, false);
 			continue;
 		}
 		atomic_and(&p->idle->arch.work, ~(uint64_t)WORK_RESCHEDULE);

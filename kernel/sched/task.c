@@ -144,27 +144,6 @@ void task_release(struct object *o)
 	object_free(o);
 }
 
-static void endpoints_disown(struct task *k)
-{
-	for (;;) {
-		struct endpoint *e = NULL;
-		struct list *l;
-
-		spin_lock(&k->object.lock);
-		l = list_pop(&k->endpoints);
-		if (l) {
-			e = list_entry(l, struct endpoint, owner_link);
-			e->owner_koid = 0;
-			object_get(&e->object);
-		}
-		spin_unlock(&k->object.lock);
-		if (!e)
-			return;
-		endpoint_owner_died(e);
-		object_put(&e->object);
-	}
-}
-
 /* By the last thread, on its own kernel stack: everything the task held goes, then the notice. */
 void task_finish(struct task *k)
 {
@@ -311,7 +290,7 @@ int64_t sys_task_ceiling(uint64_t h, uint64_t what, uint64_t value)
 	struct task *k;
 	status_t s;
 
-	REQUIRE(h != H_SELF, E_PERM);
+	REQUIRE((handle_t)h != H_SELF, E_PERM);
 	s = task_get((handle_t)h, RIGHT_MANAGE, &k);
 	REQUIRE(s == 0, s);
 	spin_lock(&k->object.lock);

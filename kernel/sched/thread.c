@@ -101,14 +101,33 @@ static status_t task_add(struct task *task, struct thread *t)
 	return s;
 }
 
+/* The task may be killed meanwhile: its space, with a reference, or NULL when it is gone. */
+static struct vspace *task_space(struct task *task)
+{
+	struct vspace *vs;
+
+	spin_lock(&task->object.lock);
+	vs = task->vspace;
+	if (vs)
+		object_get(&vs->object);
+	spin_unlock(&task->object.lock);
+	return vs;
+}
+
 status_t thread_make(struct task *task, const struct thread_args *a, struct table *table,
 		     struct thread *like, struct thread **out)
 {
 	struct pool *pool = task->task_pool;
-	struct thread *t = object_alloc(pool, OBJ_THREAD, sizeof(*t), RANK_THREAD);
+	struct vspace *vs = task_space(task);
+	struct thread *t;
 	status_t s = E_NOMEM;
 
-	REQUIRE(t, E_NOMEM);
+	REQUIRE(vs, E_GONE);
+	t = object_alloc(pool, OBJ_THREAD, sizeof(*t), RANK_THREAD);
+	if (!t) {
+		object_put(&vs->object);
+		return E_NOMEM;
+	}
 	sched_thread_init(t);
 	list_init(&t->task_link);
 	list_init(&t->call_link);
@@ -126,7 +145,7 @@ status_t thread_make(struct task *task, const struct thread_args *a, struct tabl
 	t->clear_word = a->clear_word;
 	t->suspend_new = !(a->flags & THREAD_START);
 	arch_thread_enter_at(t, thread_first);
-	s = utcb_make(t, task->vspace, a, like && a->flags & THREAD_LIKE_CALLER ? like->arch.utcb : NULL);
+	s = utcb_make(t, vs, a, like && a->flags & THREAD_LIKE_CALLER ? like->arch.utcb : NULL);
 	if (s)
 		goto fail;
 	t->arch.fs_base = a->fs_base;
@@ -139,11 +158,13 @@ status_t thread_make(struct task *task, const struct thread_args *a, struct tabl
 	if (s)
 		goto fail_utcb;
 	*out = t;
+	object_put(&vs->object);
 	return 0;
 fail_utcb:
-	vspace_unmap_utcb(task->vspace, a->block);
+	vspace_unmap_utcb(vs, a->block);
 fail:
 	object_put(&t->object);
+	object_put(&vs->object);
 	return s;
 }
 
@@ -169,10 +190,12 @@ static status_t table_choose(struct task *task, handle_t h, struct table **out)
 	status_t s;
 
 	if (h == H_SELF) {
+		spin_lock(&task->object.lock);
 		*out = task == current->task ? current->table : task->descriptors;
-		REQUIRE(*out, E_INVAL);
-		object_get(&(*out)->object);
-		return 0;
+		if (*out)
+			object_get(&(*out)->object);
+		spin_unlock(&task->object.lock);
+		return *out ? 0 : E_INVAL;
 	}
 	s = handle_get(h, OBJ_TABLE, RIGHT_MANAGE, &o);
 	REQUIRE(s == 0, s);
@@ -378,7 +401,7 @@ int64_t sys_thread_priority(uint64_t h, uint64_t number, uint64_t priority, uint
 	status_t s;
 
 	REQUIRE(priority >= 1 && priority <= 255 && floor <= 255, E_INVAL);
-	REQUIRE(h != H_SELF || priority <= current->priority, E_PERM);
+	REQUIRE((handle_t)h != H_SELF || priority <= current->priority, E_PERM);
 	s = thread_find(h, number, RIGHT_MANAGE, &t);
 	REQUIRE(s == 0, s);
 	t->priority = (uint8_t)priority;
@@ -427,7 +450,7 @@ int64_t sys_thread_query(uint64_t h, uint64_t number, uint64_t info)
 	struct thread *t = current;
 	status_t s = 0;
 
-	if (h == H_SELF && number == ~0ull)
+	if ((handle_t)h == H_SELF && number == ~0ull)
 		object_get(&t->object);
 	else
 		s = thread_find(h, number, RIGHT_QUERY, &t);

@@ -14,16 +14,20 @@ void waiter_add(struct waitqueue *q, struct waiter *w)
 	list_push_back(&q->waiters, &w->link);
 }
 
+/*
+ * The sleeper may return and die as soon as it sees woken.  It cannot end while its lock is held (sched_exit
+ * takes it), so no reference is needed, whose drop under the queue's lock could be the last one.
+ */
 void waiter_wake(struct waiter *w, status_t status)
 {
 	struct thread *t = w->thread;
 
 	list_remove(&w->link);
 	w->status = status;
-	object_get(&t->object);		/* it may return and die as soon as it sees woken */
+	spin_lock(&t->object.lock);
 	atomic_store(&w->woken, true);
-	thread_wake(t);
-	object_put(&t->object);
+	thread_wake_locked(t);
+	spin_unlock(&t->object.lock);
 }
 
 bool waitqueue_wake_one(struct waitqueue *q, status_t status)
