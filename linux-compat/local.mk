@@ -1,4 +1,4 @@
-# linux-compat: linuxd (server/), the translator, the vDSO.  Needs lib/local.mk (ABI_GENERATED) and
+# linux-compat: linuxd (server/), the translator, the vDSO.  Needs tools/local.mk (abi_generated) and
 # elf/local.mk (elf_sources).
 include linux-compat/server/local.mk
 
@@ -58,7 +58,7 @@ noinst_DATA += linux-compat/vdso/vdso.so
 CLEANFILES += linux-compat/vdso/vdso.so
 SYSTEM_FILES += boot/vdso.so=linux-compat/vdso/vdso.so
 EXTRA_DIST += linux-compat/vdso/vdso.c linux-compat/vdso/vdso.ld
-linux-compat/vdso/vdso.so: linux-compat/vdso/vdso.c linux-compat/vdso/vdso.ld $(ABI_GENERATED)
+linux-compat/vdso/vdso.so: linux-compat/vdso/vdso.c linux-compat/vdso/vdso.ld $(abi_generated)
 	$(AM_V_CC)$(MKDIR_P) linux-compat/vdso && $(CC) $(vdso_flags) -I$(top_srcdir) -I$(top_builddir) \
 		-Wl,-T,$(srcdir)/linux-compat/vdso/vdso.ld -o $@ $(srcdir)/linux-compat/vdso/vdso.c
 
@@ -68,7 +68,7 @@ translator_host_cflags = -std=gnu11 -g -O1 -Wall -Wextra -Wno-override-init -fno
 translator_host_stubs = linux-compat/translator/test/gen/abi/stubs.h
 BUILT_SOURCES += $(translator_host_stubs)
 CLEANFILES += $(translator_host_stubs)
-$(translator_host_stubs): $(srcdir)/linux-compat/translator/test/stubs.sed $(ABI_GENERATED)
+$(translator_host_stubs): $(srcdir)/linux-compat/translator/test/stubs.sed $(abi_generated)
 	$(AM_V_GEN)$(MKDIR_P) linux-compat/translator/test/gen/abi && \
 		sed -f $(srcdir)/linux-compat/translator/test/stubs.sed abi/stubs.h > $@
 
