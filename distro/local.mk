@@ -37,3 +37,4 @@ boot.img: system.cpio rootfs/root.cpio
 
 clean-local:
 	rm -rf distro/busybox linux
+	rm -f $(filter %.stripped,$(foreach f,$(SYSTEM_FILES),$(lastword $(subst =, ,$(f)))))
