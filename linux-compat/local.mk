@@ -65,16 +65,17 @@ linux-compat/vdso/vdso.so: linux-compat/vdso/vdso.c linux-compat/vdso/vdso.ld $(
 # Host tests of the translator's logic: its files with a kernel that the test plays.
 translator_host_cflags = -std=gnu11 -g -O1 -Wall -Wextra -Wno-override-init -fno-omit-frame-pointer -fno-pie \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
-translator_host_stubs = linux-compat/translator/test/gen/abi/stubs.h
+translator_host_stubs = linux-compat/translator/test/host_stubs.h
 BUILT_SOURCES += $(translator_host_stubs)
 CLEANFILES += $(translator_host_stubs)
 $(translator_host_stubs): $(srcdir)/linux-compat/translator/test/stubs.sed $(abi_generated)
-	$(AM_V_GEN)$(MKDIR_P) linux-compat/translator/test/gen/abi && \
+	$(AM_V_GEN)$(MKDIR_P) linux-compat/translator/test && \
 		sed -f $(srcdir)/linux-compat/translator/test/stubs.sed abi/stubs.h > $@
 
-check_LIBRARIES = linux-compat/translator/test/libhost.a
+check_LIBRARIES = linux-compat/translator/test/libhost.a linux-compat/translator/test/libplain.a
+linux_compat_translator_test_libplain_a_SOURCES = linux-compat/translator/entry.S linux-compat/translator/test/headers.c
+linux_compat_translator_test_libplain_a_CCASFLAGS = -I$(srcdir)/linux-compat/translator
 linux_compat_translator_test_libhost_a_SOURCES = \
-	linux-compat/translator/entry.S \
 	linux-compat/translator/errno.c \
 	linux-compat/translator/exec.c \
 	linux-compat/translator/fd.c \
@@ -94,18 +95,16 @@ linux_compat_translator_test_libhost_a_SOURCES = \
 	linux-compat/translator/table.c \
 	linux-compat/translator/time.c \
 	linux-compat/translator/trace.c \
-	linux-compat/translator/test/headers.c \
 	linux-compat/translator/test/host.c \
 	linux-compat/translator/test/host.h \
 	linux-compat/translator/test/host_native.h \
 	linux-compat/translator/test/errno_names.h \
-	linux-compat/translator/test/fake/linux-compat/translator/self.h \
+	linux-compat/translator/test/host_self.h \
 	$(elf_sources)
-translator_host_cppflags = -I$(srcdir)/linux-compat/translator/test/fake -I$(srcdir)/linux-compat/translator/test \
-	-Ilinux-compat/translator/test/gen -I$(top_srcdir) -I$(top_builddir)
+translator_host_cppflags = -I$(srcdir)/linux-compat/translator/test \
+	-include $(srcdir)/linux-compat/translator/test/host_self.h -include $(translator_host_stubs)
 linux_compat_translator_test_libhost_a_CPPFLAGS = $(translator_host_cppflags)
 linux_compat_translator_test_libhost_a_CFLAGS = $(translator_host_cflags)
-linux_compat_translator_test_libhost_a_CCASFLAGS = -I$(srcdir)/linux-compat/translator
 
 translator_tests = \
 	linux-compat/translator/test/call_test \
@@ -114,7 +113,8 @@ translator_tests = \
 check_PROGRAMS += $(translator_tests) linux-compat/translator/test/vdso_test
 TESTS += $(translator_tests) linux-compat/translator/test/vdso_test
 translator_host_ldflags = -no-pie -fsanitize=address,undefined -Wl,--defsym=image_start=0,--defsym=window_end=0
-translator_host_ldadd = linux-compat/translator/test/libhost.a
+translator_host_ldadd = linux-compat/translator/test/libhost.a linux-compat/translator/test/libplain.a \
+	linux-compat/translator/test/libhost.a
 linux_compat_translator_test_call_test_CPPFLAGS = $(translator_host_cppflags)
 linux_compat_translator_test_call_test_CFLAGS = $(translator_host_cflags)
 linux_compat_translator_test_call_test_LDFLAGS = $(translator_host_ldflags)

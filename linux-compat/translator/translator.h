@@ -17,7 +17,7 @@
 #include "../uapi/linux.h"
 #include "image.h"
 #include "offsets.h"
-#include <linux-compat/translator/self.h>
+#include "self.h"
 
 #define NORETURN	_Noreturn
 #define NOINLINE	__attribute__((noinline))
