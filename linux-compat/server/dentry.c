@@ -178,6 +178,8 @@ struct dentry *dentry_new(struct dentry *parent, const char *name, uint32_t len,
 		inode_get(i);
 		if (!i->alias)
 			i->alias = d;
+		if (S_ISLNK(i->mode))
+			d->flags = D_LINK;
 	}
 	dentry_count++;
 	return d;

@@ -32,7 +32,7 @@ static inline bool path_is(const struct path *a, const struct path *b)
 	return a->dentry == b->dentry && a->mount == b->mount;
 }
 
-void walk_start(struct walk *w, struct request *r, const struct path *start, const char *path, uint32_t flags)
+static inline void walk_begin(struct walk *w, struct process *p, const char *path, uint32_t flags)
 {
 	w->state = WALK_NAME;
 	w->last_type = LAST_ROOT;
@@ -41,13 +41,18 @@ void walk_start(struct walk *w, struct request *r, const struct path *start, con
 	w->resolve = 0;
 	w->scratch = NULL;
 	w->flags = flags;
-	w->process = r->process;
-	w->cred = process_cred(r->process);
-	w->root = process_fs(r->process)->root;
-	w->at = *start;
+	w->process = p;
+	w->cred = process_cred(p);
 	w->rest = path;
 	w->last.len = 0;
 	w->parent.dentry = NULL;
+}
+
+void walk_start(struct walk *w, struct request *r, const struct path *start, const char *path, uint32_t flags)
+{
+	walk_begin(w, r->process, path, flags);
+	w->root = process_fs(r->process)->root;
+	w->at = *start;
 }
 
 void walk_release(struct walk *w)
@@ -68,15 +73,11 @@ int walk_base(struct request *r, struct path *base)
 
 int walk_at(struct walk *w, struct request *r, const char *path, uint32_t flags)
 {
-	struct path base;
-	int error = walk_base(r, &base);
+	const struct fs_view *v = process_fs(r->process);
 
-	if (error < 0) {
-		w->njumps = 0;
-		w->scratch = NULL;
-		return error;
-	}
-	walk_start(w, r, &base, path, flags);
+	walk_begin(w, r->process, path, flags);
+	w->root = v->root;
+	w->at = r->file ? r->file->path : v->cwd;
 	if (r->payload_len > PATH_MAX && strlen(path) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	return walk_run(w);
@@ -348,8 +349,8 @@ static void walk_ahead(struct walk *w)
 		if (p[len] ? !p[len + 1] : (w->flags & WALK_PARENT) || w->depth)
 			break;
 		word = word_cut(word, len);
-		d = dentry_find_short(at, word, len);
-		if (!d || (d->flags & D_VOLATILE) || S_ISLNK(d->inode->mode))
+		d = dentry_find_short(at, word);
+		if (!d || (d->flags & (D_VOLATILE | D_LINK)))
 			break;
 		if (!p[len])
 			ahead_done(w, at, p, word, len);

@@ -81,6 +81,7 @@ enum dentry_flag {
 	D_VOLATILE = 4,		/* made on demand: freed when unused */
 	D_UNUSED = 8,		/* volatile, on the unused list */
 	D_HASHED = 16,
+	D_LINK = 32,		/* of a symbolic link */
 };
 #define DENTRY_SHORT_NAME 40
 struct dentry {
@@ -252,12 +253,12 @@ static inline struct dentry *dentry_find(const struct dentry *dir, const struct 
 			return d;
 	return NULL;
 }
-/* The same for a name of up to seven bytes, which are first. */
-static inline struct dentry *dentry_find_short(const struct dentry *dir, uint64_t first, uint32_t len)
+/* The same for a name of up to seven bytes: first, which ends in a zero, says it all. */
+static inline struct dentry *dentry_find_short(const struct dentry *dir, uint64_t first)
 {
 	struct dentry *d = dentry_buckets[dentry_bucket(dir, (uint32_t)(first * HASH_FACTOR >> 32))];
 
-	while (d && (d->first != first || d->parent != dir || d->len != len))
+	while (d && (d->first != first || d->parent != dir))
 		d = d->hash_next;
 	return d;
 }
