@@ -28,6 +28,7 @@ struct exec_state {
 	struct parked parked;		/* the old program's LX_EXEC; no token at the start of pid 1 */
 	struct parked ready;		/* the new one's LX_EXEC_READY */
 	bool have_parked, have_ready, suspended;
+	bool script;			/* begins with #! */
 	struct process *process;
 	struct image *old;		/* being killed */
 	struct thread *caller;
@@ -35,7 +36,7 @@ struct exec_state {
 	char comm[16];
 	handle_t args;
 	uint64_t mask;
-	uint64_t entry, stack, brk;
+	uint64_t entry, stack, brk, args_start;
 };
 
 static handle_t translator_vmo, vdso_vmo = H_NONE, clock_vmo;
@@ -427,10 +428,20 @@ static int exec_start(struct process *p, struct exec_state *e, struct image *old
 		if (e->suspended)
 			tess_task_resume(old->task);
 		image_free(i);
+		if (s == E_NOMEM)
+			memory_refused(p);
 		return native_errno(s);
 	}
 	p->loading = i;
 	return 0;
+}
+
+/* The two first bytes say it; what cannot be read cannot be executed either. */
+static bool file_is_script(handle_t file)
+{
+	char mark[2];
+
+	return tess_descriptor_read_at(file, mark, 2, 0) == 2 && mark[0] == '#' && mark[1] == '!';
 }
 
 void request_exec(struct request *r)
@@ -466,8 +477,10 @@ void request_exec(struct request *r)
 		inode_put(e->info.inode);
 		e->info.inode = NULL;
 	}
-	if (!error)
+	if (!error) {
+		e->script = file_is_script(file);
 		error = exec_start(p, e, r->image, r->thread->number, file);
+	}
 	if (file != H_NONE)
 		tess_handle_close(file);
 	if (error) {
@@ -481,11 +494,12 @@ void request_exec(struct request *r)
 
 /* --- the change-over -------------------------------------------------------------------------------------------- */
 
-/* execve(2): set-user-ID and set-group-ID, unless no_new_privs or a nosuid mount forbids it */
-static bool exec_credentials(struct process *p, const struct exec_file *f)
+/* execve(2): set-user-ID and set-group-ID, unless no_new_privs or a nosuid mount forbids it; never a script's */
+static bool exec_credentials(struct process *p, const struct exec_state *e)
 {
+	const struct exec_file *f = &e->info;
 	struct cred *c = &p->cred;
-	bool may = !f->nosuid && !p->no_new_privs;
+	bool may = !f->nosuid && !p->no_new_privs && !e->script;
 
 	if (may && f->mode & S_ISUID)
 		c->euid = f->uid;
@@ -516,7 +530,7 @@ static void exec_threads(struct process *p, struct exec_state *e)
 	memcpy(p->main->comm, p->comm, sizeof(p->comm));
 }
 
-/* Where ps finds arguments and environment: the strings lie below the top of the stack, in the vmo's order. */
+/* Where ps finds arguments and environment: the strings end below the top of the stack, the path last. */
 static void exec_areas(struct process *p, struct exec_state *e)
 {
 	struct exec_args h;
@@ -525,11 +539,11 @@ static void exec_areas(struct process *p, struct exec_state *e)
 	p->start_stack = e->stack;
 	p->start_brk = e->brk;
 	p->args_start = p->args_end = p->env_start = p->env_end = 0;
-	if (tess_vmo_read(e->args, 0, &h, sizeof(h)) != sizeof(h))
+	if (tess_vmo_read(e->args, 0, &h, sizeof(h)) != sizeof(h) || e->args_start == 0)
 		return;
-	p->args_start = e->stack;
-	p->args_end = p->env_start = e->stack + h.args_len;
-	p->env_end = p->env_start + h.env_len;
+	p->env_end = e->stack - 8 - h.path_len;
+	p->env_start = p->args_end = p->env_end - h.env_len;
+	p->args_start = e->args_start;
 }
 
 static void exec_file_adopt(struct process *p, struct exec_state *e)
@@ -567,7 +581,7 @@ static void exec_commit(struct process *p)
 	exec_file_adopt(p, e);
 	exec_areas(p, e);
 	exec_threads(p, e);
-	secure = exec_credentials(p, &e->info);
+	secure = exec_credentials(p, e);
 	p->dumpable = secure ? 0 : 1;
 	if (secure)
 		p->pdeath_signal = 0;
@@ -614,6 +628,7 @@ void request_exec_ready(struct request *r)
 	e->entry = r->words[2];
 	e->stack = r->words[3];
 	e->brk = r->words[4];
+	e->args_start = r->words[5];
 	request_park(r, &e->ready, ready_cancel);
 	e->have_ready = true;
 	e->old = p->image;

@@ -23,7 +23,9 @@ static bool fork_refused(const struct process *p)
 		return true;
 	if (process_count() >= PID_MAX / 2)
 		return true;
-	return tess_pool_query(p->user->pool, &info) == 0 &&
+	if (tess_pool_query(p->user->pool, &info) == 0 && info.used_bytes > info.limit_bytes - info.limit_bytes / 20)
+		return true;
+	return p->cred.uid != 0 && tess_pool_query(server_pool, &info) == 0 &&
 		info.used_bytes > info.limit_bytes - info.limit_bytes / 20;
 }
 
@@ -136,6 +138,8 @@ static int fork_child(struct request *r, bool share, uint64_t flags, struct proc
 		child->image = NULL;
 		image_free(i);
 		process_free(child);
+		if (status == E_NOMEM)
+			memory_refused(p);
 		return native_errno(status);
 	}
 	if (child->rlimits[RLIMIT_CPU][0] != RLIM_INFINITY)

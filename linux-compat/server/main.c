@@ -7,6 +7,8 @@
  */
 #include "process.h"
 
+#define RESERVE_MIN (8ull << 20)
+
 handle_t server_endpoint, server_pool, server_platform;
 
 void server_log(const char *format, ...)
@@ -34,13 +36,32 @@ const char *command_line(void)
 	return command_line_text;
 }
 
+/*
+ * All that Linux programs and files may hold: what is free now, less a reserve for linuxd itself, which
+ * pays for its own memory from the pool above.
+ */
+static handle_t pool_divide(handle_t own)
+{
+	struct system_info info;
+	uint64_t reserve;
+	int64_t pool;
+
+	if (tess_system_query(&info) < 0)
+		rt_panic("the kernel does not say how much memory there is");
+	reserve = info.memory_free / 16 > RESERVE_MIN ? info.memory_free / 16 : RESERVE_MIN;
+	pool = tess_pool_create(own, info.memory_free > 2 * reserve ? info.memory_free - reserve : info.memory_free / 2);
+	if (pool < 0)
+		rt_panic("no pool for Linux programs: %s", rt_status_name(pool));
+	return (handle_t)pool;
+}
+
 int main(void)
 {
 	handle_t archive = rt_grant_need("archive");
 	int error;
 
 	server_endpoint = rt_grant_need("endpoint");
-	server_pool = rt_grant_need("pool");
+	server_pool = pool_divide(rt_grant_need("pool"));
 	server_platform = rt_grant_need("platform");
 	mem_init();
 	clock_init();

@@ -34,14 +34,17 @@ int native_errno(status_t status)
 
 /* --- users ------------------------------------------------------------------------------------------ */
 
-/* What a user's processes may hold together: all but a reserve that keeps linuxd and init going. */
-static uint64_t user_limit(void)
+/*
+ * What a user's processes may hold together: all that Linux may, less a sixteenth that only root's can
+ * have, so that somebody can always log in and clean up.
+ */
+static uint64_t user_limit(uint32_t uid)
 {
 	struct pool_info info;
 
 	if (tess_pool_query(server_pool, &info) < 0 || info.limit_bytes == 0)
 		return ~0ull >> 1;
-	return info.limit_bytes - info.limit_bytes / 16;
+	return uid == 0 ? info.limit_bytes : info.limit_bytes - info.limit_bytes / 16;
 }
 
 struct user *user_get(uint32_t uid)
@@ -57,7 +60,7 @@ struct user *user_get(uint32_t uid)
 	u = mem_alloc(sizeof(*u));
 	if (!u)
 		return NULL;
-	u->limit_bytes = user_limit();
+	u->limit_bytes = user_limit(uid);
 	pool = tess_pool_create(server_pool, u->limit_bytes);
 	if (pool < 0) {
 		mem_free(u);
@@ -102,6 +105,60 @@ void process_set_counted(struct process *p)
 		user_put(p->counted);
 	}
 	p->counted = u;
+}
+
+static struct user *user_fullest(uint64_t *used)
+{
+	struct user *fullest = NULL;
+	struct pool_info info;
+
+	*used = 0;
+	for (struct user *u = users; u; u = u->next)
+		if (tess_pool_query(u->pool, &info) == 0 && info.used_bytes >= *used) {
+			*used = info.used_bytes;
+			fullest = u;
+		}
+	return fullest;
+}
+
+/*
+ * There is no memory for `sufferer` (NULL: unknown): of the user who holds most, the process that holds
+ * most is killed.  While one is dying nothing more is done: its memory is on the way, faults are retried.
+ */
+void memory_shortage(struct process *sufferer)
+{
+	struct process *victim = NULL;
+	struct pool_info info;
+	uint64_t most;
+	struct user *fullest = user_fullest(&most);
+
+	most = 0;
+	FOR_EACH_PROCESS(p) {
+		if (p->state == PROCESS_DYING)
+			return;
+		if (p->state != PROCESS_ALIVE || p->user != fullest || p->unkillable || !p->image)
+			continue;
+		if (tess_pool_query(p->image->pool, &info) == 0 && info.used_bytes > most) {
+			most = info.used_bytes;
+			victim = p;
+		}
+	}
+	if (!victim)
+		victim = sufferer;
+	if (!victim || victim->state != PROCESS_ALIVE)
+		return;
+	server_log("out of memory: killed process %u (%s), %lu KiB", victim->pid, victim->comm,
+		(unsigned long)(most / 1024));
+	process_kill(victim, SIGKILL);
+}
+
+/* A fork or exec of p found none: somebody else's doing is put right, its own is its own affair. */
+void memory_refused(struct process *p)
+{
+	uint64_t most;
+
+	if (user_fullest(&most) != p->user)
+		memory_shortage(NULL);
 }
 
 /* --- images ------------------------------------------------------------------------------------------ */
@@ -291,6 +348,16 @@ static void process_unlink(struct process *p)
 	nprocesses--;
 }
 
+/* As Linux: half of the threads whose kernel stacks would fill an eighth of memory. */
+static uint64_t nproc_default(void)
+{
+	struct system_info info;
+
+	if (tess_system_query(&info) < 0)
+		return 1024;
+	return info.memory_total / (8 * 16384) / 2;
+}
+
 static void process_defaults(struct process *p)
 {
 	for (int i = 0; i < RLIMIT_COUNT; i++)
@@ -299,8 +366,8 @@ static void process_defaults(struct process *p)
 	p->rlimits[RLIMIT_CORE][0] = 0;
 	p->rlimits[RLIMIT_NOFILE][0] = 1024;
 	p->rlimits[RLIMIT_NOFILE][1] = 4096;
-	p->rlimits[RLIMIT_NPROC][0] = p->rlimits[RLIMIT_NPROC][1] = 8192;
-	p->rlimits[RLIMIT_SIGPENDING][0] = p->rlimits[RLIMIT_SIGPENDING][1] = 4096;
+	p->rlimits[RLIMIT_NPROC][0] = p->rlimits[RLIMIT_NPROC][1] = nproc_default();
+	p->rlimits[RLIMIT_SIGPENDING][0] = p->rlimits[RLIMIT_SIGPENDING][1] = nproc_default();
 	p->rlimits[RLIMIT_MEMLOCK][0] = p->rlimits[RLIMIT_MEMLOCK][1] = 8ull << 20;
 	p->rlimits[RLIMIT_MSGQUEUE][0] = p->rlimits[RLIMIT_MSGQUEUE][1] = 819200;
 	p->rlimits[RLIMIT_NICE][0] = p->rlimits[RLIMIT_NICE][1] = 0;
@@ -370,7 +437,8 @@ struct process *process_alloc(struct process *parent, int *error)
 	link_init(&p->group_link);
 	link_init(&p->threads);
 	link_init(&p->waits);
-	process_defaults(p);
+	if (!parent)
+		process_defaults(p);
 	p->exit_signal = SIGCHLD;
 	p->start_ns = clock_mono_ns();
 	p->pid = pid_new();

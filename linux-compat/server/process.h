@@ -211,6 +211,8 @@ void usage_fill(const struct usage *u, struct linux_rusage *out);
 uint64_t process_cpu_ns(struct process *p);
 uint32_t process_count(void);
 void process_publish_parent(struct process *p);	/* TU_PPID of its utcb */
+void memory_shortage(struct process *sufferer);
+void memory_refused(struct process *p);
 void process_set_counted(struct process *p);		/* after its real uid changed */
 struct process *process_first(void);
 struct process *process_after(struct process *p);

@@ -484,44 +484,6 @@ static void notice_death(uint64_t badge)
 		exec_image_dead(i);
 }
 
-/* A fault found no frame: in the fullest user's pool the process that holds most pays for it. */
-static void notice_memory(uint64_t badge)
-{
-	struct image *faulted = image_by_badge(badge);
-	struct user *fullest = NULL;
-	struct process *victim = NULL;
-	uint64_t most = 0;
-
-	for (struct user *u = user_next(NULL); u; u = user_next(u)) {
-		struct pool_info info;
-
-		if (tess_pool_query(u->pool, &info) == 0 && info.used_bytes >= most) {
-			most = info.used_bytes;
-			fullest = u;
-		}
-	}
-	most = 0;
-	FOR_EACH_PROCESS(p) {
-		struct pool_info info;
-
-		if (p->state == PROCESS_DYING)
-			return;		/* memory is on its way: the fault is retried */
-		if (p->state != PROCESS_ALIVE || p->user != fullest || p->unkillable || !p->image)
-			continue;
-		if (tess_pool_query(p->image->pool, &info) == 0 && info.used_bytes > most) {
-			most = info.used_bytes;
-			victim = p;
-		}
-	}
-	if (!victim && faulted)
-		victim = faulted->process;
-	if (victim && victim->state == PROCESS_ALIVE) {
-		server_log("linuxd: out of memory: killed process %u (%s), %lu KiB", victim->pid, victim->comm,
-			(unsigned long)(most / 1024));
-		process_kill(victim, SIGKILL);
-	}
-}
-
 static void notice_receive(void)
 {
 	uint64_t badge = message->badge, w0 = message->words[0], w1 = message->words[1];
@@ -532,7 +494,9 @@ static void notice_receive(void)
 	case NOTICE_CANCEL:	notice_cancel(w0); break;
 	case NOTICE_DEATH:	notice_death(badge); break;
 	case NOTICE_FAULT:	notice_fault(badge, w1, w2, w3); break;
-	case NOTICE_MEMORY:	notice_memory(badge); break;
+	case NOTICE_MEMORY:
+		memory_shortage(image_by_badge(badge) ? image_by_badge(badge)->process : NULL);
+		break;
 	default:		break;
 	}
 }
