@@ -5,7 +5,8 @@ abigen.py WHAT LISTS-DIR > OUT, WHAT being one of
   errors.h      enum of E_ values             errors_table.h  X(name, errno, text) rows
   rights.h      enum of RIGHT_ bits           calls.h         enum of NR_ numbers
   dispatch.h    X(name, nargs) rows           stubs.h         inline user stubs
-  reference     one page head a call, in Markdown, to standard output
+  reference     the heads of all pages of docs/reference/calls, one after the other
+  index         the list in docs/reference/calls/README.md
 """
 import re
 import sys
@@ -66,6 +67,11 @@ def dispatch_h(d):
     return [f"X({name}, {len(args)})" for name, args, _, _ in calls(d)]
 
 
+def prototype(name, args, result):
+    params = ", ".join(f"{POINTER.get(k, CTYPE[k] + ' ')}{a}" for k, a in args) or "void"
+    return f"{'status_t' if result == 'status' else 'int64_t'} tess_{name}({params})"
+
+
 def stubs_h(d):
     out = ["#include <abi/native.h>", "#include <abi/calls.h>"]
     for n in range(7):
@@ -81,20 +87,35 @@ def stubs_h(d):
                 f'\t\t: : {"".join(chr(34) + r + chr(34) + ", " for r in lost)}"rcx", "r11", "memory");',
                 "\treturn result;", "}"]
     for name, args, result, summary in calls(d):
-        ret = {"status": "status_t", "handle": "int64_t", "count": "int64_t", "value": "int64_t"}[result]
-        params = ", ".join(f"{POINTER.get(k, CTYPE[k] + ' ')}{a}" for k, a in args) or "void"
         values = "".join(", " + (f"(uint64_t){a}") for _, a in args)
-        out += [f"/* {summary} */", f"static inline {ret} tess_{name}({params})",
+        out += [f"/* {summary} */", f"static inline {prototype(name, args, result)}",
                 "{", f"\treturn native_call{len(args)}(NR_{name}{values});", "}"]
     return guard("ABI_STUBS_H", out)
 
 
-def reference(d):
-    out = []
+ANSWERS = {
+    "status": "0, or a negative E_.", "handle": "a handle, or a negative E_.",
+    "count": "a count, or a negative E_.", "value": "a value of 0 or more, or a negative E_.",
+}
+MARK = "<!-- above: made from abi/calls.list by docs/test/reference_test.py --update; below: by hand -->"
+
+
+def page_head(d, wanted):
+    """The lines of a call's page in docs/reference/calls down to the mark."""
     for number, (name, args, result, summary) in enumerate(calls(d)):
-        proto = ", ".join(f"{CTYPE[k]} {a}" for k, a in args) or "void"
-        out += [f"## {name} ({number})", "", summary, "", f"    {result} {name}({proto})", ""]
-    return out
+        if name == wanted:
+            return [f"# {name}", "", "## NAME", "", f"{name} (native call {number}): {summary}", "", "## SYNOPSIS", "",
+                    "    #include <abi/stubs.h>", "", f"    {prototype(name, args, result)};", "",
+                    f"Answers {ANSWERS[result]}", "", MARK]
+    sys.exit(f"calls.list: no call {wanted}")
+
+
+def reference(d):
+    return [line for name, _, _, _ in calls(d) for line in page_head(d, name) + [""]]
+
+
+def index(d):
+    return [f"- [{name}]({name}.md): {summary}" for name, _, _, summary in calls(d)]
 
 
 if __name__ == "__main__":
