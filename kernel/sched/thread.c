@@ -30,6 +30,7 @@ static bool user_address(uint64_t a) { return a >= USER_LOW && a < USER_TOP; }
 static status_t args_check(const struct thread_args *a)
 {
 	REQUIRE(user_address(a->rip) && a->rsp <= USER_TOP, E_INVAL);
+	REQUIRE(a->fs_base < USER_TOP || (a->fs_base == ~0ull && a->flags & THREAD_LIKE_CALLER), E_INVAL);
 	REQUIRE(a->block % BLOCK_SIZE == 0 && user_address(a->block) && a->block + BLOCK_SIZE <= USER_TOP, E_INVAL);
 	if (a->flags & THREAD_NATIVE)
 		return 0;
@@ -114,6 +115,16 @@ static struct vspace *task_space(struct task *task)
 	return vs;
 }
 
+/* A task's own new threads are as its creator is, or less; 0 asks for that. */
+static uint8_t priority_choose(const struct task *task, const struct thread_args *a)
+{
+	uint32_t limit = task == current->task ? current->priority : 255, wanted = a->priority;
+
+	if (!wanted)
+		wanted = task == current->task ? limit : PRIORITY_NORMAL;
+	return (uint8_t)MIN(wanted, limit);
+}
+
 status_t thread_make(struct task *task, const struct thread_args *a, struct table *table,
 		     struct thread *like, struct thread **out)
 {
@@ -137,7 +148,7 @@ status_t thread_make(struct task *task, const struct thread_args *a, struct tabl
 	object_get(&task->object);
 	t->table = table;
 	object_get(&table->object);
-	t->priority = t->floor = t->effective = (uint8_t)MIN(a->priority ? a->priority : PRIORITY_NORMAL, 255u);
+	t->priority = t->floor = t->effective = priority_choose(task, a);
 	window_set(&t->arch, a);
 	t->start_rip = a->rip;
 	t->start_rsp = a->rsp;
@@ -150,7 +161,10 @@ status_t thread_make(struct task *task, const struct thread_args *a, struct tabl
 		goto fail;
 	t->arch.fs_base = a->fs_base;
 	if (like && a->flags & THREAD_LIKE_CALLER) {
-		arch_ext_copy(t, like);
+		if (!arch_ext_copy(t, like)) {
+			s = E_BUSY;
+			goto fail_utcb;
+		}
 		if (a->fs_base != ~0ull)
 			t->arch.fs_base = a->fs_base;
 	}
@@ -218,6 +232,19 @@ static status_t like_choose(const struct thread_args *a, struct thread **out)
 	return *out ? 0 : E_NOENT;
 }
 
+/*
+ * What a task may not give itself: a higher priority, and a thread without FPU state unless the creator is
+ * one (it runs with the FS and GS base of whoever had the CPU before, and could change them).
+ */
+static status_t self_check(struct thread_args *a)
+{
+	if (!a->priority)
+		a->priority = MIN(PRIORITY_NORMAL, current->priority);
+	REQUIRE(a->priority <= current->priority, E_PERM);
+	REQUIRE(!(a->flags & THREAD_NO_FPU) || !current->arch.ext_area, E_PERM);
+	return 0;
+}
+
 int64_t sys_thread_create(uint64_t h, uint64_t args)
 {
 	struct thread_args a;
@@ -228,6 +255,8 @@ int64_t sys_thread_create(uint64_t h, uint64_t args)
 
 	REQUIRE(user_copy_in(&a, args, sizeof(a)) == 0, E_FAULT);
 	s = args_check(&a);
+	if (!s && (handle_t)h == H_SELF)
+		s = self_check(&a);
 	REQUIRE(s == 0, s);
 	s = task_get((handle_t)h, RIGHT_MANAGE, &task);
 	REQUIRE(s == 0, s);
@@ -292,15 +321,20 @@ _Noreturn void thread_exit_current(void)
 {
 	struct thread *t = current;
 	struct task *task = t->task;
+	struct table *table = t->table;
 	bool last;
 
 	if (t->clear_word) {
 		uint32_t zero = 0;
 
-		if (user_copy_out_nofault(t->clear_word, &zero, sizeof(zero)) == sizeof(zero))
+		if (user_copy_out(t->clear_word, &zero, sizeof(zero)) == 0)	/* after fork it faults */
 			futex_wake_address(t->clear_word);
 	}
 	vspace_unmap_utcb(task->vspace, t->block);
+	spin_lock(&task->object.lock);
+	t->table = NULL;
+	spin_unlock(&task->object.lock);
+	object_put(&table->object);	/* here: its end may take time, and needs a thread */
 	spin_lock(&task->object.lock);
 	list_remove(&t->task_link);
 	task->nthreads--;
