@@ -165,6 +165,7 @@ void task_finish(struct task *t);
 status_t task_new(struct pool *pool, struct vspace *vs, struct table *descriptors, struct endpoint *notify,
 		  uint64_t badge, struct task **out);
 struct thread *task_thread(struct task *t, uint32_t number);	/* with a reference, or NULL */
+struct table *thread_table(struct thread *t);	/* the same */
 void endpoint_notify(struct endpoint *e, struct notice *n, uint32_t kind);	/* queue unless queued */
 void schedule_yield(void);
 

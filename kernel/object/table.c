@@ -503,6 +503,8 @@ int64_t sys_table_create(uint64_t pool, uint64_t ceiling)
 	status_t s = pool_get((handle_t)pool, &p);
 
 	REQUIRE(s == 0, s);
+	if ((handle_t)pool == H_SELF)		/* no way around the ceiling of its own */
+		ceiling = MIN(ceiling, current->table->ceiling);
 	s = table_new(p, (uint32_t)MIN(ceiling, TABLE_MAX), &t);
 	object_put(&p->object);
 	return s ? s : handle_install(false, &t->object, RIGHTS_ALL, 0);
@@ -545,7 +547,7 @@ static status_t table_copy(struct table *from, struct table *to, uint64_t flags)
 
 int64_t sys_table_clone(uint64_t task, uint64_t thread, uint64_t pool, uint64_t flags)
 {
-	struct table *t = NULL;
+	struct table *t = NULL, *from = NULL;
 	struct thread *of = NULL;
 	struct task *k = NULL;
 	struct pool *p;
@@ -558,12 +560,18 @@ int64_t sys_table_clone(uint64_t task, uint64_t thread, uint64_t pool, uint64_t 
 	if (!s && !of)
 		s = E_NOENT;
 	if (!s)
+		from = thread_table(of);
+	if (!s && !from)
+		s = E_NOENT;
+	if (!s)
 		s = table_new(p, TABLE_MAX, &t);
 	if (!s) {
-		s = table_copy(of->table, t, flags);
+		s = table_copy(from, t, flags);
 		if (s)
 			object_put(&t->object);
 	}
+	if (from)
+		object_put(&from->object);
 	if (of)
 		object_put(&of->object);
 	if (k)

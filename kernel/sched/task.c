@@ -44,9 +44,8 @@ void tasks_kill_pool(struct pool *p)
 		list_for_each(l, &all_tasks) {
 			struct task *k = list_entry(l, struct task, all_link);
 
-			if (k->dying || !pool_within(k->task_pool, p) || atomic_load(&k->object.refs) == 0)
+			if (k->dying || !pool_within(k->task_pool, p) || !object_try_get(&k->object))
 				continue;
-			object_get(&k->object);
 			found = k;
 			break;
 		}
@@ -144,23 +143,46 @@ void task_release(struct object *o)
 	object_free(o);
 }
 
-/* By the last thread, on its own kernel stack: everything the task held goes, then the notice. */
-void task_finish(struct task *k)
+/*
+ * The last notice.  The task gives up its reference of the endpoint: the notice in the endpoint's queue holds
+ * one of the task, and the two would keep each other.
+ */
+static void death_notify(struct task *k)
 {
-	struct thread *t = current;
-	struct table *table = t->table;
+	struct endpoint *e;
 
-	vspace_switch(&kernel_vspace);
-	t->table = NULL;
-	object_put(&table->object);
-	endpoints_disown(k);
-	task_drop_parts(k);
 	spin_lock(&k->object.lock);
 	k->dead = true;
 	k->death.words[0] = k->code;
+	e = k->notify;
+	k->notify = NULL;
 	spin_unlock(&k->object.lock);
-	if (k->notify)
-		endpoint_notify(k->notify, &k->death, NOTICE_DEATH);
+	if (!e)
+		return;
+	endpoint_notify(e, &k->death, NOTICE_DEATH);
+	object_put(&e->object);
+}
+
+/* By the last thread, on its own kernel stack: everything the task held goes, then the notice. */
+void task_finish(struct task *k)
+{
+	vspace_switch(&kernel_vspace);
+	endpoints_disown(k);
+	task_drop_parts(k);
+	death_notify(k);
+}
+
+/* With a reference, or NULL: the thread is ending. */
+struct table *thread_table(struct thread *t)
+{
+	struct table *table;
+
+	spin_lock(&t->task->object.lock);
+	table = t->table;
+	if (table)
+		object_get(&table->object);
+	spin_unlock(&t->task->object.lock);
+	return table;
 }
 
 struct thread *task_thread(struct task *k, uint32_t number)
@@ -193,20 +215,16 @@ void task_kill(struct task *k, uint64_t code)
 	bool empty;
 
 	spin_lock(&k->object.lock);
-	empty = list_empty(&k->threads) && !k->dead && !k->dying;	/* dying: its last thread finishes it */
+	empty = list_empty(&k->threads) && !k->dying;	/* dying: its last thread finishes it */
 	if (!k->dying)
 		k->code = code;
 	k->dying = true;
-	if (empty)
-		k->dead = true;
 	threads_each(k, thread_kill);
 	spin_unlock(&k->object.lock);
 	if (!empty)
 		return;
 	task_drop_parts(k);
-	k->death.words[0] = code;
-	if (k->notify)
-		endpoint_notify(k->notify, &k->death, NOTICE_DEATH);
+	death_notify(k);
 }
 
 /* --- calls --------------------------------------------------------------------------------------------- */
@@ -268,11 +286,14 @@ static void resume_one(struct thread *t)
 		thread_wake(t);
 }
 
+/* Not of oneself: a stopped task must not go on by a thread that was in the kernel. */
 static int64_t task_suspend_change(uint64_t h, bool suspend)
 {
 	struct task *k;
-	status_t s = task_get((handle_t)h, RIGHT_MANAGE, &k);
+	status_t s;
 
+	REQUIRE((handle_t)h != H_SELF, E_PERM);
+	s = task_get((handle_t)h, RIGHT_MANAGE, &k);
 	REQUIRE(s == 0, s);
 	spin_lock(&k->object.lock);
 	k->suspend_count = suspend;

@@ -232,19 +232,6 @@ static status_t like_choose(const struct thread_args *a, struct thread **out)
 	return *out ? 0 : E_NOENT;
 }
 
-/*
- * What a task may not give itself: a higher priority, and a thread without FPU state unless the creator is
- * one (it runs with the FS and GS base of whoever had the CPU before, and could change them).
- */
-static status_t self_check(struct thread_args *a)
-{
-	if (!a->priority)
-		a->priority = MIN(PRIORITY_NORMAL, current->priority);
-	REQUIRE(a->priority <= current->priority, E_PERM);
-	REQUIRE(!(a->flags & THREAD_NO_FPU) || !current->arch.ext_area, E_PERM);
-	return 0;
-}
-
 int64_t sys_thread_create(uint64_t h, uint64_t args)
 {
 	struct thread_args a;
@@ -255,9 +242,9 @@ int64_t sys_thread_create(uint64_t h, uint64_t args)
 
 	REQUIRE(user_copy_in(&a, args, sizeof(a)) == 0, E_FAULT);
 	s = args_check(&a);
-	if (!s && (handle_t)h == H_SELF)
-		s = self_check(&a);
 	REQUIRE(s == 0, s);
+	/* a thread without FPU state has the FS and GS base of whoever ran before, and could change them */
+	REQUIRE((handle_t)h != H_SELF || !(a.flags & THREAD_NO_FPU) || !current->arch.ext_area, E_PERM);
 	s = task_get((handle_t)h, RIGHT_MANAGE, &task);
 	REQUIRE(s == 0, s);
 	if (!task->vspace)

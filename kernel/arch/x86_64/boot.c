@@ -201,12 +201,14 @@ void arch_init_bsp(void)
 	apic_init();
 	apic_init_cpu();
 	clock_calibrate();
+	percpu()->online = true;
 }
 
 _Noreturn void arch_ap_main(struct percpu *p)
 {
 	cpu_init(p);
 	apic_init_cpu();
+	atomic_store(&p->online, true);		/* from here on it takes interrupts from other CPUs */
 	scheduler_idle();
 }
 

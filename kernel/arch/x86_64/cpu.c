@@ -159,7 +159,6 @@ void cpu_init(struct percpu *p)
 	wrmsr(MSR_SFMASK, RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_AC | RFLAGS_NT | RFLAGS_RF);
 	write_cr0(read_cr0() | CR0_TS);
 	p->ts_set = true;
-	p->online = true;
 }
 
 /* --- extended state ------------------------------------------------------------------------------ */
@@ -239,9 +238,12 @@ void ext_answer(void)
 		ts_set(p);
 }
 
-/* Afterwards t's area holds its state.  t does not run and will not start to. */
-static void ext_sync(struct thread *t)
+#define EXT_PATIENCE_NS 1000000	/* a thread in a call may run for a moment before it sleeps again */
+
+/* Afterwards t's area holds its state.  False: it runs on another CPU, which then keeps it. */
+static bool ext_sync(struct thread *t)
 {
+	uint64_t give_up = arch_clock_ns() + EXT_PATIENCE_NS;
 	struct percpu *p = percpu();
 	int32_t cpu = atomic_load(&t->arch.ext_cpu);
 
@@ -252,25 +254,30 @@ static void ext_sync(struct thread *t)
 		ext_store(t);
 		if (was_set)
 			ts_set(p);
-		return;
+		return true;
 	}
 	while ((cpu = atomic_load(&t->arch.ext_cpu)) >= 0) {
+		if (t->state == TS_RUNNING && arch_clock_ns() > give_up)
+			return false;
 		arch_ipi_reschedule((uint32_t)cpu);	/* its handler calls ext_answer */
 		for (int i = 0; i < 1000 && atomic_load(&t->arch.ext_cpu) >= 0; i++)
 			arch_spin_wait();
 	}
+	return true;
 }
 
-void arch_ext_copy(struct thread *to, struct thread *from)
+bool arch_ext_copy(struct thread *to, struct thread *from)
 {
 	if (!to->arch.ext_area || !from->arch.ext_area)
-		return;
+		return true;
 	if (from == current)
 		ext_own(percpu(), from);
-	ext_sync(from);
+	if (!ext_sync(from))
+		return false;
 	memcpy(to->arch.ext_area, from->arch.ext_area, ext_area_size);
 	to->arch.fs_base = from->arch.fs_base;
 	to->arch.gs_base = from->arch.gs_base;
+	return true;
 }
 
 void arch_ext_drop(struct thread *t)
