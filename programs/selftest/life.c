@@ -159,6 +159,21 @@ static void a_pool_holds_its_limit(void)
 	tess_handle_close(endpoint);
 }
 
+static void a_dead_task_takes_nothing(void)
+{
+	handle_t endpoint = NEED_HANDLE(tess_endpoint_create(H_SELF));
+	struct child child;
+
+	NEED(child_create(&child, 1 << 20, endpoint, 1));
+	NEED(tess_task_kill(child.task, 0));
+	CHECK(notice_wait(endpoint) == NOTICE_DEATH);
+	CHECK_IS(tess_task_give(child.task, endpoint, RIGHT_CALL, 0), E_GONE);
+	CHECK_IS(child_run(&child, end_with, 0, 0), E_GONE);
+	CHECK_IS(tess_task_kill(child.task, 0), 0);
+	child_drop(&child);
+	tess_handle_close(endpoint);
+}
+
 static void one_life(handle_t endpoint, unsigned n)
 {
 	struct child child;
@@ -193,6 +208,7 @@ const struct test tests_life[] = {
 	{ "answering a dead caller is E_GONE", answering_a_dead_caller_is_gone },
 	{ "a call ends with E_GONE when its server dies", calls_end_when_the_server_dies },
 	{ "a pool holds its limit", a_pool_holds_its_limit },
+	{ "a dead task takes no capability and no thread", a_dead_task_takes_nothing },
 	{ "a thousand tasks leave no object and no frame behind", a_thousand_lives_leave_nothing },
 	{ NULL, NULL },
 };

@@ -198,6 +198,29 @@ static void an_ended_lease_ends_every_copy(void)
 	tess_handle_close(lease);
 }
 
+static void an_open_file_allows_no_more_than_its_capability(void)
+{
+	handle_t content = NEED_HANDLE(tess_content_create(H_SELF, PAGE_SIZE)), reader = copy_with(content, RIGHT_READ);
+	struct descriptor_args args = { .object = reader, .endpoint = H_NONE, .flags = DESC_READ, .ready = H_NONE };
+	handle_t fd = NEED_HANDLE(tess_descriptor_create(&args));
+
+	tess_handle_close(fd);
+	args.flags = DESC_READ | DESC_WRITE;
+	CHECK_IS(tess_descriptor_create(&args), E_RIGHTS);
+	tess_handle_close(reader);
+	tess_handle_close(content);
+}
+
+/* The upper half of a handle's register means nothing: it must not make another handle of H_SELF. */
+static void no_task_raises_its_own_ceilings(void)
+{
+	const uint64_t self = H_SELF | 1ull << 40;
+
+	CHECK_IS(tess_task_ceiling(H_SELF, CEILING_THREADS, 1000), E_PERM);
+	CHECK_IS(native_call3(NR_task_ceiling, self, CEILING_THREADS, 1000), E_PERM);
+	CHECK_IS(native_call4(NR_thread_priority, self, 0, 255, 0), E_PERM);
+}
+
 const struct test tests_rights[] = {
 	{ "numbers beyond the table are refused", numbers_beyond_the_table_are_refused },
 	{ "a call without the right it needs is refused", rights_are_needed },
@@ -206,6 +229,8 @@ const struct test tests_rights[] = {
 	{ "wrong, closed and foreign handles are told apart", wrong_handles_are_told_apart },
 	{ "bad pointers are faults in every call", bad_pointers_are_faults },
 	{ "the limits of a message are checked", message_limits_are_checked },
+	{ "an open file allows no more than its capability", an_open_file_allows_no_more_than_its_capability },
+	{ "no task raises its own ceilings", no_task_raises_its_own_ceilings },
 	{ "an ended lease ends every copy made under it", an_ended_lease_ends_every_copy },
 	{ NULL, NULL },
 };
