@@ -586,7 +586,6 @@ static void exec_commit(struct process *p)
 	if (secure)
 		p->pdeath_signal = 0;
 	p->keepcaps = false;
-	p->executed = true;
 	for (int sig = 1; sig <= SIGNALS_MAX; sig++)
 		if (p->sig_class[sig] == CLASS_HANDLED)
 			p->sig_class[sig] = CLASS_DEFAULT;
@@ -635,6 +634,7 @@ void request_exec_ready(struct request *r)
 	if (e->old && tess_thread_query(e->old->task, e->caller->number, &info) == 0)
 		e->mask = info.mask;
 	p->changing = true;
+	p->executed = true;		/* before descriptors that close on exec can tell the parent */
 	p->image = p->loading;
 	p->image->role = IMAGE_CURRENT;
 	p->loading = NULL;

@@ -212,6 +212,15 @@ void request_vfork(struct request *r)
 
 /* --- threads --------------------------------------------------------------------------------------------- */
 
+/*
+ * The kernel counts a thread until it is quite dead, after its id is free here: so the ceiling has room
+ * for as many as ever were at once.  A thread without an id can ask linuxd nothing.
+ */
+static status_t thread_ceiling(const struct process *p, handle_t task)
+{
+	return tess_task_ceiling(task, CEILING_THREADS, p->nthreads + p->nthreads_peak);
+}
+
 void request_thread(struct request *r)
 {
 	struct process *p = r->process;
@@ -230,7 +239,9 @@ void request_thread(struct request *r)
 		return;
 	}
 	t->reserved = true;
-	if (tess_task_ceiling(r->image->task, CEILING_THREADS, p->nthreads) < 0) {
+	if (p->nthreads > p->nthreads_peak)
+		p->nthreads_peak = p->nthreads;
+	if (thread_ceiling(p, r->image->task) < 0) {
 		thread_free(t);
 		request_reply(r, -EAGAIN);
 		return;
@@ -251,7 +262,7 @@ void request_thread_started(struct request *r)
 	}
 	if (r->words[2] == ~0ull) {
 		thread_free(t);
-		tess_task_ceiling(r->image->task, CEILING_THREADS, p->nthreads);
+		thread_ceiling(p, r->image->task);
 		request_reply(r, 0);
 		return;
 	}
@@ -279,7 +290,7 @@ void request_thread_exit(struct request *r)
 	}
 	signal_thread_leaves(t);
 	thread_free(t);
-	tess_task_ceiling(r->image->task, CEILING_THREADS, p->nthreads);
+	thread_ceiling(p, r->image->task);
 	request_reply(r, 0);
 }
 

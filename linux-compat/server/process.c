@@ -557,7 +557,7 @@ static void init_gone(struct process *p)
 		server_log("init (pid 1) exited with status %d: power off", p->exit_status >> 8 & 0xff);
 	else
 		server_log("init (pid 1) was killed by signal %d: power off", p->exit_status & 0x7f);
-	tess_power_off(server_platform, POWER_OFF_ABI, 1);
+	power_off(POWER_OFF_ABI, 1);
 }
 
 /*

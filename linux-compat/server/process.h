@@ -157,7 +157,7 @@ struct process {
 	bool changing;			/* the old image is being killed, the new one not yet in its place */
 	struct link threads;
 	struct thread *main;
-	uint32_t nthreads;
+	uint32_t nthreads, nthreads_peak;
 	struct parked *parked;		/* its requests that wait */
 	struct parked *vfork_parent;	/* the parent's LX_VFORK, answered at exec or end */
 
@@ -266,6 +266,10 @@ uint32_t tty_foreground(const struct tty *t);
 void tty_session_gone(struct tty *t, struct session *s);	/* its leader has exited: hang up */
 void tty_put(struct tty *t);
 void tty_get(struct tty *t);
+
+void power_off(uint64_t how, uint64_t code);	/* when what was written to the serial lines has left */
+void power_off_look(void);
+bool lines_drained(void);
 
 /* --- timers of processes (itimer.c) ----------------------------------------------------------------------------------------- */
 void itimer_process_gone(struct process *p);	/* exec keeps interval timers, drops POSIX ones */

@@ -208,17 +208,47 @@ void request_personality(struct request *r)
 
 /* --- the end ------------------------------------------------------------------------------------------------------ */
 
+#define DRAIN_NS NS_PER_SEC		/* how long the last output may take */
+
+static struct { bool wanted; uint64_t how, code; void *timer; } ending;
+
+static void end_now(void *unused)
+{
+	(void)unused;
+	timer_cancel(&ending.timer);
+	tess_power_off(server_platform, ending.how, ending.code);
+	ending.wanted = false;		/* it would not: somebody may ask again */
+}
+
+void power_off_look(void)
+{
+	if (ending.wanted && lines_drained())
+		end_now(NULL);
+}
+
+/* The machine ends when what programs have written has left, or after a second at most. */
+void power_off(uint64_t how, uint64_t code)
+{
+	if (ending.wanted)
+		return;
+	ending.wanted = true;
+	ending.how = how;
+	ending.code = code;
+	timer_after(clock_mono_ns() + DRAIN_NS, end_now, NULL, &ending.timer);
+	power_off_look();
+}
+
 void system_poweroff(int command)
 {
 	switch ((uint32_t)command) {
 	case LINUX_REBOOT_RESTART:
 		server_log("restarting");
-		tess_power_off(server_platform, POWER_RESET, 0);
+		power_off(POWER_RESET, 0);
 		break;
 	case LINUX_REBOOT_HALT:
 	case LINUX_REBOOT_POWER_OFF:
 		server_log("power off");
-		tess_power_off(server_platform, POWER_OFF_ABI, 0);
+		power_off(POWER_OFF_ABI, 0);
 		break;
 	default:
 		break;
@@ -236,8 +266,7 @@ void request_reboot(struct request *r)
 		request_reply(r, 0);	/* there is no keyboard to press it on */
 	} else if (command == LINUX_REBOOT_RESTART || command == LINUX_REBOOT_HALT ||
 		command == LINUX_REBOOT_POWER_OFF) {
-		system_poweroff((int)command);
-		request_reply(r, -EIO);	/* only if the machine would not */
+		system_poweroff((int)command);	/* not answered: there is nothing after it */
 	} else {
 		request_reply(r, -EINVAL);
 	}

@@ -598,6 +598,7 @@ void tty_console(struct request *r)
 		request_reply(r, 0);
 		line_sent(t, r->words[2], r->words[3]);
 		tty_output(t);
+		power_off_look();
 		break;
 	default:
 		request_reply(r, 0);

@@ -55,6 +55,15 @@ void line_sent(struct tty *t, uint64_t sent, uint64_t held)
 	(void)held;
 }
 
+/* Nothing that programs wrote is on its way any more; output that ^S holds back does not count. */
+bool lines_drained(void)
+{
+	for (uint32_t i = 0; i < LINES; i++)
+		if (lines[i] && !lines[i]->tty.stopped && !line_drained(&lines[i]->tty))
+			return false;
+	return true;
+}
+
 static const struct tty_driver line_driver = { .name = "serial", .output = line_output, .drained = line_drained };
 
 struct tty *line_tty(uint32_t index)
