@@ -598,7 +598,11 @@ void mounts_text(struct process *p, struct text *out, bool info)
 			mount_line(m, place, out);
 			continue;
 		}
-		if (dentry_path_text(m->root, root, sizeof(root)) >= 0)
-			mountinfo_line(m, place, root, out);
+		/* devpts lies within devtmpfs; what counts is the file system's own root */
+		if (m->root == m->super->root)
+			strlcpy(root, "/", sizeof(root));
+		else if (dentry_path_text(m->root, root, sizeof(root)) < 0)
+			continue;
+		mountinfo_line(m, place, root, out);
 	}
 }
