@@ -10,6 +10,7 @@ struct lease {
 	struct object object;
 	struct lease *parent;		/* holds a reference */
 	bool ended;
+	uint8_t depth;			/* ancestors: each look-up walks them */
 };
 
 /* Ended itself or through an ancestor. */

@@ -20,7 +20,8 @@ enum lock_rank {
 	RANK_ENDPOINT,	/* endpoint.lock: callers, receivers, notices, calls in progress */
 	RANK_OBJECT,	/* object.lock of descriptors, contents, counters, timers, irqs */
 	RANK_PIPE,	/* pipe.lock */
-	RANK_WAITSET,	/* waitset.lock */
+	RANK_WAITSET,	/* waitset.lock; one that contains others is above them */
+	RANK_WAITSET_TOP = RANK_WAITSET + 4,
 	RANK_FUTEX,	/* futex buckets, in order of address */
 	RANK_VSPACE,	/* vspace.lock: tree of mappings and page tables, in order of address */
 	RANK_VMO,	/* vmo.lock: pages and mapping list, in order of address */

@@ -60,6 +60,8 @@ struct thread {
 	uint64_t clear_word;
 	uint64_t args_flags;
 	bool suspend_new;
+	uint32_t release_depth;		/* object_release's */
+	struct object *release_later;
 	uint64_t start_rip, start_rsp, start_arg;
 
 	/* IPC: the one call in progress (ipc.c) */

@@ -226,8 +226,12 @@ void descriptor_release(struct object *o)
 	if (d->ready)
 		object_put(&d->ready->object);
 	if (d->flags & DESC_NOTIFY_CLOSE) {
+		struct endpoint *e = d->endpoint;
+
+		d->endpoint = NULL;	/* in its queue: the two would keep each other */
 		d->close.badge = d->cookie;
-		endpoint_notify(d->endpoint, &d->close, NOTICE_CLOSE);
+		endpoint_notify(e, &d->close, NOTICE_CLOSE);
+		object_put(&e->object);
 	} else {
 		descriptor_free(d);
 	}
@@ -310,29 +314,33 @@ struct observers *descriptor_observers(struct descriptor *d, struct spinlock **l
 
 /* --- moving data ------------------------------------------------------------------------------------------------------- */
 
-/* Nobody else can move the offset: one slot, and this operation. */
-static bool offset_mine(struct descriptor *d) { return d->object.refs <= 2; }
+/* Nobody else can move the offset: one slot, this operation, and a table of one thread (and its task). */
+static bool offset_mine(struct descriptor *d) { return d->object.refs <= 2 && current->table->object.refs <= 2; }
 
-static bool offset_lock(struct descriptor *d)
+/* 0, E_INTERRUPTED or E_GONE. */
+static status_t offset_lock(struct descriptor *d)
 {
 	struct waiter w;
+	status_t s = 0;
 
 	if (offset_mine(d))
-		return false;
+		return 0;
 	spin_lock(&d->object.lock);
-	while (d->offset_holder) {
+	while (d->offset_holder && !s) {
 		waiter_add(&d->offset_waiters, &w);
-		if (thread_wait(&w, &d->object.lock, DEADLINE_NEVER) == E_GONE)
-			break;
+		s = thread_wait(&w, &d->object.lock, DEADLINE_NEVER);
 	}
-	d->offset_holder = current;
+	if (!d->offset_holder) {
+		d->offset_holder = current;
+		s = 0;
+	}
 	spin_unlock(&d->object.lock);
-	return true;
+	return s;
 }
 
-static void offset_unlock(struct descriptor *d, bool locked)
+static void offset_unlock(struct descriptor *d)
 {
-	if (!locked)
+	if (d->offset_holder != current)	/* it was nobody else's at the start */
 		return;
 	spin_lock(&d->object.lock);
 	d->offset_holder = NULL;
@@ -367,6 +375,17 @@ static int64_t content_stream(struct descriptor *d, struct user_iter *it, uint64
 			break;
 	}
 	return done ? (int64_t)done : n;
+}
+
+/* The same at the Descriptor's own offset. */
+static int64_t content_stream_own(struct descriptor *d, struct user_iter *it, bool write)
+{
+	int64_t n = offset_lock(d);
+
+	REQUIRE(n == 0, n);
+	n = content_stream(d, it, &d->offset, write);
+	offset_unlock(d);
+	return n;
 }
 
 static int64_t counter_stream(struct descriptor *d, struct user_iter *it, uint64_t deadline, bool write)
@@ -424,15 +443,9 @@ static int64_t random_stream(struct user_iter *it)
 
 static int64_t stream_read(struct descriptor *d, struct user_iter *it, uint64_t deadline)
 {
-	bool locked;
-	int64_t n;
-
 	switch (d->kind) {
 	case OBJ_CONTENT:
-		locked = offset_lock(d);
-		n = content_stream(d, it, &d->offset, false);
-		offset_unlock(d, locked);
-		return n;
+		return content_stream_own(d, it, false);
 	case OBJ_PIPE:
 		return pipe_read(container_of(d->data, struct pipe, object), it, deadline);
 	case OBJ_COUNTER:
@@ -453,15 +466,9 @@ static int64_t stream_read(struct descriptor *d, struct user_iter *it, uint64_t 
 
 static int64_t stream_write(struct descriptor *d, struct user_iter *it, uint64_t deadline)
 {
-	bool locked;
-	int64_t n;
-
 	switch (d->kind) {
 	case OBJ_CONTENT:
-		locked = offset_lock(d);
-		n = content_stream(d, it, &d->offset, true);
-		offset_unlock(d, locked);
-		return n;
+		return content_stream_own(d, it, true);
 	case OBJ_PIPE:
 		return pipe_write(container_of(d->data, struct pipe, object), it, deadline);
 	case OBJ_COUNTER:
@@ -699,14 +706,15 @@ int64_t sys_descriptor_seek(uint64_t fd, uint64_t offset, uint64_t whence)
 {
 	struct descriptor *d;
 	int64_t s = descriptor_get(fd, &d);
-	bool locked;
 
 	REQUIRE(s == 0, s);
 	switch (d->kind) {
 	case OBJ_CONTENT:
-		locked = offset_lock(d);
-		s = content_seek(d, (int64_t)offset, whence);
-		offset_unlock(d, locked);
+		s = offset_lock(d);
+		if (!s) {
+			s = content_seek(d, (int64_t)offset, whence);
+			offset_unlock(d);
+		}
 		break;
 	case OBJ_PIPE:
 		s = E_SEEK;

@@ -40,6 +40,7 @@ int64_t sys_irq_create(uint64_t platform, uint64_t gsi, uint64_t counter)
 	status_t s = platform_check(platform, RIGHT_MANAGE);
 
 	REQUIRE(s == 0, s);
+	gsi = gsi < IRQ_LINES ? arch_irq_of_isa((uint32_t)gsi) : gsi;
 	REQUIRE(gsi < IRQ_LINES, E_INVAL);
 	s = handle_get((handle_t)counter, OBJ_COUNTER, RIGHT_WRITE, &c);
 	REQUIRE(s == 0, s);
@@ -48,7 +49,7 @@ int64_t sys_irq_create(uint64_t platform, uint64_t gsi, uint64_t counter)
 		object_put(c);
 		return E_NOMEM;
 	}
-	irq->gsi = arch_irq_of_isa((uint32_t)gsi);
+	irq->gsi = (uint32_t)gsi;
 	irq->counter = container_of(c, struct counter, object);
 	spin_lock(&irq_lock);
 	s = lines[irq->gsi] ? E_BUSY : 0;

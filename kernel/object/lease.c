@@ -12,6 +12,8 @@
 #include "syscalls.h"
 #include "thread.h"
 
+#define LEASE_DEPTH 16
+
 int64_t sys_lease_create(uint64_t parent)
 {
 	struct object *o = NULL;
@@ -21,6 +23,10 @@ int64_t sys_lease_create(uint64_t parent)
 		status_t s = handle_get((handle_t)parent, OBJ_LEASE, RIGHT_MANAGE, &o);
 
 		REQUIRE(s == 0, s);
+		if (container_of(o, struct lease, object)->depth >= LEASE_DEPTH) {
+			object_put(o);
+			return E_TOOBIG;
+		}
 	}
 	l = object_alloc(current->task->task_pool, OBJ_LEASE, sizeof(*l), RANK_LEASE);
 	if (!l) {
@@ -28,7 +34,10 @@ int64_t sys_lease_create(uint64_t parent)
 			object_put(o);
 		return E_NOMEM;
 	}
-	l->parent = o ? container_of(o, struct lease, object) : NULL;
+	if (o) {
+		l->parent = container_of(o, struct lease, object);
+		l->depth = l->parent->depth + 1;
+	}
 	return handle_install(false, &l->object, RIGHTS_ALL, 0);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "object.h"
 #include "mm.h"
+#include "thread.h"
 
 uint64_t object_counts[OBJ_TYPES];
 static uint64_t next_koid = 1;
@@ -49,8 +50,29 @@ void object_free(struct object *o)
 		object_put(&pool->object);
 }
 
+#define RELEASE_DEPTH 8
+
+/*
+ * An object's end drops others, and so on along chains as long as a user likes (leases, pools, tasks that hold
+ * tasks): beyond a depth they wait in the thread's list, linked through their koid, until the outermost
+ * is done.
+ */
 void object_release(struct object *o)
 {
+	struct thread *t = current;
+
 	KASSERT(o->type < OBJ_TYPES && release_of[o->type]);
+	if (t->release_depth >= RELEASE_DEPTH) {
+		o->koid = (uint64_t)t->release_later;
+		t->release_later = o;
+		return;
+	}
+	t->release_depth++;
 	release_of[o->type](o);
+	while (t->release_depth == 1 && t->release_later) {
+		o = t->release_later;
+		t->release_later = (struct object *)o->koid;
+		release_of[o->type](o);
+	}
+	t->release_depth--;
 }

@@ -365,11 +365,33 @@ int64_t sys_pipe_query(uint64_t h, uint64_t info)
 	return user_copy_out(info, &i, sizeof(i));
 }
 
+/*
+ * Move what is held into another ring, where it has room.  When the old one is full from the middle of a frame
+ * on, its first and last bytes share that frame; `spare` becomes the second one.
+ */
+static void ring_move(struct pipe *p, struct frame **to, uint32_t n, struct frame **spare)
+{
+	struct frame *first = *frame_slot(p, p->tail);
+
+	for (uint64_t at = ALIGN_DOWN(p->tail, PAGE_SIZE); at < p->head; at += PAGE_SIZE) {
+		struct frame **from = frame_slot(p, at);
+
+		if (*from) {
+			to[at / PAGE_SIZE & (n - 1)] = *from;
+			*from = NULL;
+		} else {
+			memcpy(frame_virt(*spare), frame_virt(first), PAGE_SIZE);
+			to[at / PAGE_SIZE & (n - 1)] = *spare;
+			*spare = NULL;
+		}
+	}
+}
+
 /* F_SETPIPE_SZ: rounded up to a power of two pages; E_BUSY when it holds more. */
 int64_t sys_pipe_resize(uint64_t h, uint64_t capacity)
 {
 	uint32_t n = 1, old_n;
-	struct frame **frames, **old;
+	struct frame **frames, **old, *spare;
 	struct object *o;
 	struct pipe *p;
 	status_t s;
@@ -380,7 +402,10 @@ int64_t sys_pipe_resize(uint64_t h, uint64_t capacity)
 	s = pipe_get(h, &o, &p);
 	REQUIRE(s == 0, s);
 	frames = kmem_alloc(p->object.pool, n * sizeof(*frames));
-	if (!frames) {
+	spare = frames ? frame_alloc(p->object.pool) : NULL;
+	if (!spare) {
+		if (frames)
+			kmem_free(p->object.pool, frames, n * sizeof(*frames));
 		object_put(o);
 		return E_NOMEM;
 	}
@@ -392,12 +417,7 @@ int64_t sys_pipe_resize(uint64_t h, uint64_t capacity)
 		old = frames;
 		old_n = n;
 	} else {
-		for (uint64_t at = ALIGN_DOWN(p->tail, PAGE_SIZE); at < p->head; at += PAGE_SIZE) {
-			struct frame **from = &old[at / PAGE_SIZE & (old_n - 1)];
-
-			frames[at / PAGE_SIZE & (n - 1)] = *from;
-			*from = NULL;
-		}
+		ring_move(p, frames, n, &spare);
 		for (uint32_t i = 0; i < old_n; i++) {
 			if (old[i])
 				frame_put(old[i]);
@@ -408,6 +428,8 @@ int64_t sys_pipe_resize(uint64_t h, uint64_t capacity)
 		changed(p);
 	}
 	spin_unlock(&p->object.lock);
+	if (spare)
+		frame_put(spare);
 	if (old != p->first)
 		kmem_free(p->object.pool, old, old_n * sizeof(*old));
 	object_put(o);

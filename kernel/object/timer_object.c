@@ -1,7 +1,8 @@
 /*
  * timer_object.c -- a timer that adds to a counter.
  *
- * Locks:   timer.object.lock (RANK_OBJECT) for deadline and period; firing runs without it.
+ * Locks:   timer.object.lock (RANK_OBJECT) guards deadline, period and the ktimer's being queued; the counter
+ *          is signalled without it.  A fire that an arm has overtaken finds a later deadline and does nothing.
  * Tested:  tests/linux/time (timerfd)
  */
 #include "counter.h"
@@ -18,16 +19,22 @@ struct timer {
 static void timer_fire(struct ktimer *k)
 {
 	struct timer *t = container_of(k, struct timer, ktimer);
-	uint64_t now = time_ns(), times = 1;
+	uint64_t now = time_ns(), times = 0;
 
-	if (t->period) {
-		times += (now - t->deadline) / t->period;
-		t->deadline += times * t->period;
-		ktimer_start(k, t->deadline);
-	} else {
-		t->deadline = 0;
+	spin_lock(&t->object.lock);
+	if (t->deadline && now >= t->deadline) {
+		times = 1;
+		if (t->period) {
+			times += (now - t->deadline) / t->period;
+			t->deadline += times * t->period;
+			ktimer_start(k, t->deadline);
+		} else {
+			t->deadline = 0;
+		}
 	}
-	counter_signal(t->counter, t->value * times);
+	spin_unlock(&t->object.lock);
+	if (times)
+		counter_signal(t->counter, t->value * times);
 }
 
 int64_t sys_timer_create(uint64_t pool, uint64_t counter, uint64_t value)
@@ -59,7 +66,9 @@ void timer_release(struct object *o)
 {
 	struct timer *t = container_of(o, struct timer, object);
 
-	t->period = 0;
+	spin_lock(&o->lock);
+	t->deadline = 0;
+	spin_unlock(&o->lock);
 	ktimer_stop_sync(&t->ktimer);
 	object_put(&t->counter->object);
 	object_free(o);
@@ -71,15 +80,19 @@ int64_t sys_timer_arm(uint64_t h, uint64_t deadline, uint64_t period)
 	struct timer *t;
 	status_t s;
 
-	REQUIRE(!period || period >= 1000, E_INVAL);
+	REQUIRE(!period || (period >= 1000 && period <= INT64_MAX), E_INVAL);	/* the sum must not wrap */
+	REQUIRE(!period || deadline <= INT64_MAX, E_INVAL);
 	s = handle_get((handle_t)h, OBJ_TIMER, RIGHT_WRITE, &o);
 	REQUIRE(s == 0, s);
 	t = container_of(o, struct timer, object);
-	ktimer_stop_sync(&t->ktimer);
+	spin_lock(&o->lock);
 	t->deadline = deadline;
 	t->period = deadline ? period : 0;
 	if (deadline)
 		ktimer_start(&t->ktimer, deadline);
+	else
+		ktimer_stop(&t->ktimer);
+	spin_unlock(&o->lock);
 	object_put(o);
 	return 0;
 }
@@ -91,8 +104,10 @@ int64_t sys_timer_query(uint64_t h, uint64_t info)
 	status_t s = handle_get((handle_t)h, OBJ_TIMER, RIGHT_QUERY, &o);
 
 	REQUIRE(s == 0, s);
+	spin_lock(&o->lock);
 	i.deadline = container_of(o, struct timer, object)->deadline;
 	i.period = container_of(o, struct timer, object)->period;
+	spin_unlock(&o->lock);
 	object_put(o);
 	return user_copy_out(info, &i, sizeof(i));
 }

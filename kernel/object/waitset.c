@@ -15,7 +15,7 @@
 #include "mm.h"
 #include "syscalls.h"
 
-#define DEPTH_MAX 5
+#define HEIGHT_MAX (RANK_WAITSET_TOP - RANK_WAITSET)	/* notify runs down the nest with all locks held */
 
 struct waitset {
 	struct object object;		/* lock: RANK_WAITSET */
@@ -23,7 +23,8 @@ struct waitset {
 	struct list ready;
 	struct waitqueue waiters;
 	struct observers observers;
-	uint32_t depth;
+	uint32_t height;		/* sets below it; never shrinks.  Guarded by set_lock, as the next */
+	bool contained;			/* in another one: takes no set any more */
 };
 
 struct entry {
@@ -179,22 +180,26 @@ static void entry_look(struct entry *e)
 	}
 }
 
-static status_t nest_check(struct waitset *ws, struct descriptor *d)
+/* A set goes only into one that is in no other: so no cycle can be made, and a height never spreads upwards. */
+static status_t nest_check(struct waitset *ws, struct waitset *inner)
 {
-	struct waitset *inner;
-
-	if (d->kind != OBJ_WAITSET)
-		return 0;
-	inner = container_of(d->data, struct waitset, object);
-	REQUIRE(inner != ws && inner->depth + 1 < DEPTH_MAX && ws->depth == 0, E_INVAL);
+	REQUIRE(inner != ws && !ws->contained && inner->height < HEIGHT_MAX, E_INVAL);
 	return 0;
+}
+
+static void nest(struct waitset *ws, struct waitset *inner)
+{
+	inner->contained = true;
+	ws->height = MAX(ws->height, inner->height + 1);
+	ws->object.lock.rank = (uint8_t)(RANK_WAITSET + ws->height);
 }
 
 static status_t entry_add(struct waitset *ws, struct descriptor *d, uint32_t fd, uint32_t events, uint64_t data)
 {
+	struct waitset *inner = d->kind == OBJ_WAITSET ? container_of(d->data, struct waitset, object) : NULL;
 	struct observers *list;
 	struct entry *e;
-	status_t s = nest_check(ws, d);
+	status_t s = inner ? nest_check(ws, inner) : 0;
 
 	REQUIRE(s == 0, s);
 	REQUIRE(!entry_find(ws, d, fd), E_EXIST);
@@ -209,8 +214,8 @@ static status_t entry_add(struct waitset *ws, struct descriptor *d, uint32_t fd,
 	e->observer.events = events & 0x3fffffff;
 	list_init(&e->ready_link);
 	list = descriptor_observers(d, &e->observed);
-	if (d->kind == OBJ_WAITSET)
-		container_of(d->data, struct waitset, object)->depth = ws->depth + 1;
+	if (inner)
+		nest(ws, inner);
 	if (list) {
 		spin_lock(e->observed);
 		list_push_back(&list->list, &e->observer.link);
@@ -244,13 +249,19 @@ static status_t change(struct waitset *ws, uint64_t op, struct descriptor *d, ui
 }
 
 /* The wait set of a handle: its own, or a Descriptor on one (an epoll fd). */
-static status_t set_get(uint64_t h, struct object **o, struct waitset **ws)
+static status_t set_get(uint64_t h, uint32_t right, struct object **o, struct waitset **ws)
 {
-	status_t s = handle_get((handle_t)h, OBJ_NONE, 0, o);
+	uint64_t badge;
+	uint32_t rights;
+	status_t s = handle_get_badge((handle_t)h, o, &rights, &badge);
 	struct object *data;
 
 	REQUIRE(s == 0, s);
 	data = (*o)->type == OBJ_DESCRIPTOR ? container_of(*o, struct descriptor, object)->data : *o;
+	if (!(rights & right)) {
+		object_put(*o);
+		return E_RIGHTS;
+	}
 	if (data && data->type == OBJ_WAITSET) {
 		*ws = container_of(data, struct waitset, object);
 		return 0;
@@ -268,7 +279,7 @@ int64_t sys_waitset_change(uint64_t h, uint64_t op, uint64_t fd, uint64_t events
 	REQUIRE(op >= WAITSET_ADD && op <= WAITSET_MODIFY, E_INVAL);
 	s = handle_get((handle_t)fd, OBJ_DESCRIPTOR, 0, &d);
 	REQUIRE(s == 0, s);
-	s = set_get(h, &o, &ws);
+	s = set_get(h, RIGHT_WRITE, &o, &ws);
 	if (s) {
 		object_put(d);
 		return s;
@@ -283,6 +294,19 @@ int64_t sys_waitset_change(uint64_t h, uint64_t op, uint64_t fd, uint64_t events
 	object_put(o);
 	object_put(d);
 	return s;
+}
+
+/* Level-triggered entries are ready until somebody looks and finds that they are not: for others, too. */
+static void put_back(struct waitset *ws, struct list *again)
+{
+	struct list *l;
+
+	spin_lock(&ws->object.lock);
+	while ((l = list_pop(again)))
+		list_push_back(&ws->ready, l);
+	waitqueue_wake_one(&ws->waiters, 0);
+	observers_notify(&ws->observers, POLL_IN | POLL_RDNORM);
+	spin_unlock(&ws->object.lock);
 }
 
 /*
@@ -312,13 +336,15 @@ static uint32_t collect(struct waitset *ws, struct waitset_event *out, uint32_t 
 		out[n++] = (struct waitset_event){ bits, e->data };
 		if (e->events & WAITSET_ONESHOT)
 			e->armed = false;
-		else if (!(e->events & WAITSET_EDGE))
+		else if (!(e->events & WAITSET_EDGE)) {
+			spin_lock(&ws->object.lock);
+			list_remove(&e->ready_link);	/* notified meanwhile: it is on the list again */
 			list_push_back(&again, &e->ready_link);
+			spin_unlock(&ws->object.lock);
+		}
 	}
-	spin_lock(&ws->object.lock);
-	while ((l = list_pop(&again)))
-		list_push_back(&ws->ready, l);
-	spin_unlock(&ws->object.lock);
+	if (!list_empty(&again))
+		put_back(ws, &again);
 	spin_unlock(&set_lock);
 	return n;
 }
@@ -355,7 +381,7 @@ int64_t sys_waitset_wait(uint64_t h, uint64_t events, uint64_t count, uint64_t d
 	int64_t s;
 
 	REQUIRE(count >= 1 && count <= INT32_MAX / sizeof(struct waitset_event), E_INVAL);
-	s = set_get(h, &o, &ws);
+	s = set_get(h, RIGHT_WAIT, &o, &ws);
 	REQUIRE(s == 0, s);
 	s = wait(ws, events, count, deadline);
 	object_put(o);

@@ -214,23 +214,12 @@ int64_t sys_futex_requeue(uint64_t from, uint64_t wake, uint64_t to, uint64_t mo
 
 		pair_lock(bf, bt);
 		e = flags & FUTEX_COMPARE ? user_read_u32_nofault(from, &now) : 0;
-		if (!e)
+		if (!e && now == (uint32_t)value)
 			break;
 		pair_unlock(bf, bt);
-		e = user_fault_in(from, 4, false);
+		e = e ? user_fault_in(from, 4, false) : E_AGAIN;
 		if (e)
 			goto out;
-		continue;
-	}
-	if (flags & FUTEX_COMPARE) {
-		uint32_t now = 0;
-
-		user_read_u32_nofault(from, &now);
-		if (now != (uint32_t)value) {
-			pair_unlock(bf, bt);
-			e = E_AGAIN;
-			goto out;
-		}
 	}
 	n = wake_some(bf, &kf, wake, ~0u);
 	list_for_each_safe(l, &bf->queue.waiters) {
@@ -382,8 +371,11 @@ int64_t sys_futex_wait_any(uint64_t waits, uint64_t count, uint64_t deadline)
 		}
 	}
 	if (e) {
-		for (uint32_t i = 0; i < n; i++)
+		for (uint32_t i = 0; i < n; i++) {
 			dequeue(&s[i]);
+			if (e < 0 && s[i].waiter.woken)	/* that wake must not be lost */
+				e = i;
+		}
 	} else {
 		e = wait_all(s, n, deadline);
 	}
