@@ -37,7 +37,7 @@ translator_header:
 
 	.text
 	.globl	entry_call, entry_exception, entry_interrupt, exit_lo, exit_hi, exec_start
-	.globl	fork_child, vfork_child, thread_child, sys_fork, sys_vfork, sys_clone, sys_clone3
+	.globl	fork_child, vfork_child, thread_child, frame_enter, sys_fork, sys_vfork, sys_clone, sys_clone3
 
 	.balign	64
 entry_call:
@@ -138,6 +138,12 @@ vfork_child:
 	jmp	frame_return
 thread_child:
 	call	thread_child_main
+	jmp	frame_return
+/* NORETURN void frame_enter(uint64_t rax) */
+frame_enter:
+	and	$-BLOCK_BYTES, %rsp
+	add	$UPCALL_TOP, %rsp
+	mov	%rdi, %rax
 frame_return:
 	mov	FRAME(FRAME_RBX)(%rsp), %rbx
 	mov	FRAME(FRAME_RBP)(%rsp), %rbp
@@ -152,7 +158,7 @@ frame_return:
  * use no stack; a fault between user_begin and user_end goes on at user_fail: the answer -EFAULT.
  */
 	.globl	user_begin, user_end, user_fail
-	.globl	user_copy, user_zero, user_string, user_load64, user_load32, user_store64, user_store32
+	.globl	user_copy, user_copy_words, user_zero, user_string, user_load64, user_load32, user_store64, user_store32
 	.globl	user_store8, user_store16, user_load16, user_xsave, user_fxsave, user_xrstor, user_fxrstor
 	.globl	user_rdfsbase, user_rdgsbase, user_cas32, user_probe
 	.balign	16
@@ -167,6 +173,13 @@ user_copy:
 	je	1f
 	rep movsb
 1:	xor	%eax, %eax
+	ret
+
+/* int64_t user_copy_words(void *to, const void *from, uint64_t words) */
+user_copy_words:
+	mov	%rdx, %rcx
+	rep movsq
+	xor	%eax, %eax
 	ret
 
 /* int64_t user_zero(void *to, uint64_t len) */

@@ -14,6 +14,7 @@
 
 #define HOME_STATE	BLOCK_SIZE		/* where in a vfork home the state lies */
 #define HOME_SIZE	(BLOCK_SIZE + TRANSLATOR_STATE_SIZE)
+#define ENDING_YIELDS	10000
 
 /* What a vfork child or a thread finds first, at the foot of its block's stack area. */
 struct child_start {
@@ -64,6 +65,7 @@ int64_t fork_child_main(void)
 	t->next = NULL;
 	t->number = 0;
 	t->robust_head = 0;
+	t->own_signal = 0;
 	u->latch = 0;
 	u->pending = 0;
 	if (c->tls)
@@ -132,6 +134,7 @@ static void start_fill(struct child_start *c, const struct linux_clone_args *a)
 	c->data.robust_head = 0;
 	c->data.clear_tid = 0;
 	c->data.ended = false;
+	c->data.own_signal = 0;
 	if (a->flags & CLONE_SETTLS)
 		c->data.fs_base = a->tls;
 }
@@ -295,7 +298,9 @@ static int64_t thread_begin(uint64_t block, uint64_t tid, const struct linux_clo
 		user_store32(a->parent_tid, (uint32_t)tid);
 	lock_take(&s->lock);
 	s->nthreads++;
-	number = tess_thread_create(H_SELF, &args);
+	/* a thread that linuxd knows to have ended may still be on its last kernel instructions */
+	for (int i = 0; (number = tess_thread_create(H_SELF, &args)) == E_AGAIN_LIMIT && i < ENDING_YIELDS; i++)
+		tess_thread_yield();
 	if (number < 0) {
 		s->nthreads--;
 	} else {

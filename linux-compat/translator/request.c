@@ -9,24 +9,6 @@
 
 #define PATHS_SCRATCH	(3 * PAGE_SIZE)
 
-struct ipc_message *request(uint64_t op, uint64_t w1, uint64_t w2, uint64_t w3)
-{
-	struct ipc_message *m = &self_utcb()->msg;
-
-	m->words[0] = op;
-	m->words[1] = w1;
-	m->words[2] = w2;
-	m->words[3] = w3;
-	m->words[4] = m->words[5] = 0;
-	m->inline_len = 0;
-	m->ncaps = 0;
-	m->cap_flags = 0;
-	m->reserved_slot = H_NONE;
-	m->bulk_out = m->bulk_out_len = 0;
-	m->bulk_in = m->bulk_in_len = 0;
-	return m;
-}
-
 static NOINLINE void scratch_free(struct thread_data *t)
 {
 	tess_vspace_unmap(H_SELF, t->scratch, t->scratch_len);
@@ -61,41 +43,29 @@ static NOINLINE int64_t send_interrupted(handle_t to)
 	return status < 0 ? status_errno(status) : (int64_t)u->msg.words[0];
 }
 
-static int64_t request_send(handle_t to)
+/* The native call failed, or the request had a mapping of its own. */
+int64_t request_unusual(handle_t to, int64_t status)
 {
 	struct thread_data *t = self_thread();
-	int64_t status = tess_ipc_call(to, DEADLINE_NEVER);
 	int64_t r;
 
-	if (unlikely(status == E_INTERRUPTED))
+	if (status == E_INTERRUPTED)
 		r = send_interrupted(to);
 	else
-		r = unlikely(status < 0) ? status_errno(status) : (int64_t)self_utcb()->msg.words[0];
-	if (unlikely(t->scratch != 0))
+		r = status < 0 ? status_errno(status) : (int64_t)self_utcb()->msg.words[0];
+	if (t->scratch != 0)
 		scratch_free(t);
 	return r;
 }
 
-int64_t request_server(void)
-{
-	return request_send(LINUX_SLOT_SERVER);
-}
-
-int64_t request_file(uint64_t fd)
-{
-	if (fd_bad(fd))
-		return -EBADF;
-	return request_send((handle_t)fd);
-}
-
-/* Where a path starts: an absolute one and one from the working directory are the endpoint's. */
-int64_t request_at(uint64_t dirfd)
+/* A path below a directory; an absolute one is not, whatever descriptor was named. */
+int64_t request_at_dir(uint64_t dirfd)
 {
 	const struct ipc_message *m = &self_utcb()->msg;
 	const char *path = m->inline_len ? (const char *)m->inline_data : (const char *)m->bulk_out;
 	int64_t r;
 
-	if ((int32_t)dirfd == AT_FDCWD || path[0] == '/')
+	if (path[0] == '/')
 		return request_server();
 	r = request_file(dirfd);
 	return r == -ENOTTY ? -ENOTDIR : r;

@@ -13,6 +13,10 @@
 
 #define SYSCALL_LENGTH	2u		/* of the instruction, 0f 05 */
 #define SIGSET_BYTES	8u
+#define LATCH_SIGNAL	1u		/* linuxd has something for us */
+#define LATCH_OWN	2u		/* own_signal waits: no need to ask linuxd */
+#define USER_CS		0x33
+#define USER_SS		0x2b
 
 enum sig_class { CLASS_DEFAULT, CLASS_IGNORE, CLASS_HANDLED };
 
@@ -32,8 +36,8 @@ void regs_from_frame(struct regs *r, const struct call_frame *f, uint64_t rax)
 	r->rip = u->call_rip;
 	r->rflags = u->call_rflags;
 	r->orig_rax = f->orig_rax;
-	r->cs = 0x33;
-	r->ss = 0x2b;
+	r->cs = USER_CS;
+	r->ss = USER_SS;
 	__asm__("mov %%fs, %0" : "=r"(r->fs));
 	__asm__("mov %%gs, %0" : "=r"(r->gs));
 	__asm__("mov %%ds, %0" : "=r"(r->ds));
@@ -52,6 +56,25 @@ NORETURN void regs_enter(const struct regs *r)
 	signal_fatal(SIGSEGV);		/* the kernel refused: no user address */
 }
 
+/*
+ * The same without the kernel, when the jump of the exit restores everything: RCX and R11 must be what
+ * SYSCALL leaves there, or not matter.  The exit looks at the latch again.
+ */
+static NORETURN void regs_enter_jump(const struct regs *r)
+{
+	struct utcb *u = self_utcb();
+	struct call_frame *f = self_frame();
+
+	if (r->rflags & FLAGS_SLOW || r->rip >= USER_TOP || r->cs != USER_CS || r->ss != USER_SS)
+		regs_enter(r);
+	f->rdi = r->rdi, f->rsi = r->rsi, f->rdx = r->rdx, f->r10 = r->r10, f->r8 = r->r8, f->r9 = r->r9;
+	f->rbx = r->rbx, f->rbp = r->rbp, f->r12 = r->r12, f->r13 = r->r13, f->r14 = r->r14, f->r15 = r->r15;
+	u->call_rip = r->rip;
+	u->call_rsp = r->rsp;
+	u->call_rflags = r->rflags;
+	frame_enter(r->rax);
+}
+
 NORETURN void signal_fatal(int sig)
 {
 	server_call(LX_FAULT_SIGNAL, (uint64_t)sig, 0, 0);
@@ -64,7 +87,7 @@ NORETURN void signal_fatal(int sig)
 
 static void latch_raise(void)
 {
-	__atomic_fetch_or(&self_utcb()->latch, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&self_utcb()->latch, LATCH_SIGNAL, __ATOMIC_SEQ_CST);
 }
 
 void mask_set(uint64_t mask)
@@ -233,13 +256,32 @@ static void call_restart(struct regs *r, const struct linux_sigaction *a)
 	}
 }
 
+/* The signal that the thread has sent to itself; anything else that was up is still up. */
+static int own_take(struct linux_siginfo *info, uint64_t latch)
+{
+	struct thread_data *t = self_thread();
+	int sig = t->own_signal;
+
+	if (latch & LATCH_SIGNAL)
+		latch_raise();
+	t->own_signal = 0;
+	memset(info, 0, sizeof(*info));
+	info->signo = sig;
+	info->code = t->own_code;
+	info->pid = (int32_t)self_utcb()->user[TU_PID];
+	info->uid = self_state()->ids.uid;
+	return sig;
+}
+
 /* The next deliverable signal, with its siginfo; 0: none.  What stays pending is noted in the utcb. */
 static int signal_next(struct linux_siginfo *info)
 {
 	struct utcb *u = self_utcb();
+	uint64_t latch = __atomic_exchange_n(&u->latch, 0, __ATOMIC_SEQ_CST);
 	int64_t sig;
 
-	__atomic_exchange_n(&u->latch, 0, __ATOMIC_SEQ_CST);
+	if (latch & LATCH_OWN)
+		return own_take(info, latch);
 	__atomic_exchange_n(&u->pending, 0, __ATOMIC_SEQ_CST);
 	sig = server_call(LX_SIGTAKE, u->mask, 0, 0);
 	if (sig == -ERESTARTSYS) {	/* interrupted by a second notice: there is something, ask again */
@@ -301,7 +343,7 @@ NORETURN void call_leave(const struct call_frame *f, uint64_t rax)
 
 	regs_from_frame(&r, f, rax);
 	signals_take(&r, true);
-	regs_enter(&r);
+	regs_enter_jump(&r);
 }
 
 NORETURN void interrupt_in_program(void)
@@ -563,6 +605,8 @@ int64_t sys_rt_sigreturn(void)
 	}
 	if (__atomic_load_n(&self_utcb()->latch, __ATOMIC_SEQ_CST))
 		signals_take(&r, false);
+	if (r.rcx == r.rip && r.r11 == r.rflags)
+		regs_enter_jump(&r);	/* back behind a system call */
 	regs_enter(&r);
 }
 
@@ -593,8 +637,34 @@ int64_t sys_sigaltstack(uint64_t new, uint64_t old)
 	return old && copy_out(old, &before, sizeof(before)) ? -EFAULT : 0;
 }
 
+/*
+ * A signal to oneself that is handled and not blocked needs nobody else: it is delivered at the exit.
+ * Not when others could take it, or when linuxd has one for us that may come first.
+ */
+static bool own_send(uint64_t number, int32_t code)
+{
+	struct thread_data *t = self_thread();
+	struct utcb *u = self_utcb();
+	int sig = (int32_t)number;
+
+	if (sig < 1 || sig > NSIG || SIG_BIT(sig) & (SIG_NEVER | u->mask) || u->latch ||
+	    self_state()->actions[sig - 1].handler <= SIG_IGN || !self_state()->ids_valid)
+		return false;
+	t->own_signal = sig;
+	t->own_code = code;
+	__atomic_fetch_or(&u->latch, LATCH_OWN, __ATOMIC_SEQ_CST);
+	return true;
+}
+
 int64_t sys_kill(uint64_t pid, uint64_t sig)
 {
+	const struct task_state *s = self_state();
+
+	if ((uint32_t)pid == self_utcb()->user[TU_PID] && s->nthreads == 1) {
+		ids_get();
+		if (own_send(sig, SI_USER))
+			return 0;
+	}
 	return server_call(LX_KILL, (uint64_t)(int64_t)(int32_t)pid, (uint32_t)sig, 0);
 }
 
@@ -602,6 +672,9 @@ int64_t sys_tgkill(uint64_t tgid, uint64_t tid, uint64_t sig)
 {
 	if ((int32_t)tgid <= 0 || (int32_t)tid <= 0)
 		return -EINVAL;
+	if ((uint32_t)tid == self_utcb()->user[TU_TID] && (uint32_t)tgid == self_utcb()->user[TU_PID] &&
+	    own_send(sig, SI_TKILL))
+		return 0;
 	return server_call(LX_TGKILL, (uint32_t)tgid, (uint32_t)tid, (uint32_t)sig);
 }
 

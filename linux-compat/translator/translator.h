@@ -52,6 +52,7 @@ struct thread_data {
 	uint64_t clear_tid;		/* set_tid_address */
 	struct thread_data *next;	/* of state->threads */
 	bool ended;			/* its block can be used again once the kernel thread is dead */
+	int32_t own_signal, own_code;	/* a signal that the thread sent to itself: LATCH_OWN is up */
 	uint64_t fs_base, gs_base;	/* as set by arch_prctl, where the CPU cannot tell */
 };
 
@@ -87,6 +88,7 @@ static inline struct task_state *self_state(void) { return (struct task_state *)
 
 /* --- the program's memory (entry.S): 0 or -EFAULT ------------------------------------------------ */
 int64_t user_copy(void *to, const void *from, uint64_t len);
+int64_t user_copy_words(void *to, const void *from, uint64_t words);
 int64_t user_zero(void *to, uint64_t len);
 int64_t user_string(char *to, const char *from, uint64_t room);	/* length, or room: no NUL; may write 7 more */
 int64_t user_load64(uint64_t from, uint64_t *to);
@@ -114,10 +116,48 @@ static inline int64_t result(int64_t status) { return status >= 0 ? status : sta
 static inline bool fd_bad(uint64_t fd) { return (int32_t)fd < 0; }
 
 /* --- requests (request.c) --------------------------------------------------------------------------- */
-struct ipc_message *request(uint64_t op, uint64_t w1, uint64_t w2, uint64_t w3);	/* the message, begun */
-int64_t request_server(void);			/* send it to linuxd: words[0], or -errno */
-int64_t request_file(uint64_t fd);		/* to the server of fd; -ENOTTY: the kernel alone holds it */
-int64_t request_at(uint64_t dirfd);		/* to where its path starts */
+
+/* The message, begun: no payload, no capabilities, no bulk. */
+static inline struct ipc_message *request(uint64_t op, uint64_t w1, uint64_t w2, uint64_t w3)
+{
+	struct ipc_message *m = &self_utcb()->msg;
+
+	m->words[0] = op;
+	m->words[1] = w1;
+	m->words[2] = w2;
+	m->words[3] = w3;
+	m->words[4] = m->words[5] = 0;
+	m->inline_len = 0;
+	m->ncaps = 0;
+	m->cap_flags = 0;
+	m->reserved_slot = H_NONE;
+	m->bulk_out_len = 0;
+	m->bulk_in_len = 0;
+	return m;
+}
+
+int64_t request_unusual(handle_t to, int64_t status);
+static inline int64_t request_send(handle_t to)
+{
+	int64_t status = tess_ipc_call(to, DEADLINE_NEVER);
+
+	if (unlikely(status < 0 || self_thread()->scratch))
+		return request_unusual(to, status);
+	return (int64_t)self_utcb()->msg.words[0];
+}
+
+/* Send it to linuxd: words[0], or -errno. */
+static inline int64_t request_server(void) { return request_send(LINUX_SLOT_SERVER); }
+
+/* To the server of fd; -ENOTTY: the kernel alone holds it. */
+static inline int64_t request_file(uint64_t fd) { return fd_bad(fd) ? -EBADF : request_send((handle_t)fd); }
+
+int64_t request_at_dir(uint64_t dirfd);
+/* To where its path starts. */
+static inline int64_t request_at(uint64_t dirfd)
+{
+	return (int32_t)dirfd == AT_FDCWD ? request_server() : request_at_dir(dirfd);
+}
 int64_t request_path(struct ipc_message *m, uint64_t path);		/* append: 0 or -errno */
 int64_t request_paths(struct ipc_message *m, uint64_t first, uint64_t second);
 int64_t server_call(uint64_t op, uint64_t w1, uint64_t w2, uint64_t w3);	/* begin and send */
@@ -149,6 +189,7 @@ int64_t sigframe_build(struct regs *r, const struct linux_sigaction *a, const st
 int64_t sigframe_restore(struct regs *r);
 void regs_from_frame(struct regs *r, const struct call_frame *f, uint64_t rax);
 NORETURN void regs_enter(const struct regs *r);
+NORETURN void frame_enter(uint64_t rax);		/* entry.S: leave by the jump, with the frame's registers */
 void actions_copy_default(struct task_state *s);
 
 /* --- the rest -------------------------------------------------------------------------------------------------- */
