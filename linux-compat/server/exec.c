@@ -761,7 +761,7 @@ static int first_try(struct process *p, const char *path)
 /* pid 1 could not be loaded after all: the machine has nothing to do. */
 void process_start_failed(struct process *p, int error)
 {
-	server_log("linuxd: the first program (%s) cannot run: errno %d: power off", p->exec->info.path, -error);
+	server_log("the first program (%s) cannot run: errno %d: power off", p->exec->info.path, -error);
 	tess_power_off(server_platform, POWER_OFF_ABI, 1);
 }
 

@@ -19,6 +19,7 @@ static struct ipc_message *message;		/* of our utcb */
 static struct request current;
 static bool current_live;			/* the handler has not answered: its payload counts */
 static uint64_t staged_token;			/* an answer that lies in the utcb, 0: none */
+static handle_t staged_cap = H_NONE;	/* that goes with it: ours again if the caller has died */
 static struct parked *parked_by_token[PARKED_BUCKETS];
 static struct parked *parked_of_others;		/* of servers, which have no process */
 static uint64_t counts[256];
@@ -33,13 +34,23 @@ uint64_t request_counts(uint32_t op)
 
 /* --- answers ------------------------------------------------------------------------------------ */
 
+/* The answer could not be given: the caller died.  There is nothing to undo but a capability. */
+static void staged_drop(void)
+{
+	if (staged_cap != H_NONE)
+		tess_handle_close(staged_cap);
+	staged_cap = H_NONE;
+}
+
 static void answer_flush(void)
 {
 	if (staged_token) {
 		uint64_t token = staged_token;
 
 		staged_token = 0;
-		tess_ipc_reply(server_endpoint, token);	/* E_GONE: the caller died, nothing to undo */
+		if (tess_ipc_reply(server_endpoint, token) == E_GONE)
+			staged_drop();
+		staged_cap = H_NONE;
 	}
 }
 
@@ -124,7 +135,12 @@ void request_reply_cap(struct request *r, int64_t value, handle_t cap)
 		return;
 	}
 	answer_flush();
-	message_cap(r->token, value, cap);
+	message_fill(value, 0, 0);
+	message->ncaps = 1;
+	message->caps[0] = cap;
+	message->cap_flags = 1;
+	staged_token = r->token;
+	staged_cap = cap;
 }
 
 /* Eight bytes at a time. */
@@ -466,7 +482,7 @@ static void notice_fault(uint64_t badge, uint64_t vector, uint64_t address, uint
 	if (i->role == IMAGE_LOADING)
 		exec_abort(i->process, -ENOEXEC);
 	else if (i->role == IMAGE_CURRENT) {
-		server_log("linuxd: pid %u (%s): unresolved exception %lu at address %lx (%ld)", i->process->pid,
+		server_log("pid %u (%s): unresolved exception %lu at address %lx (%ld)", i->process->pid,
 			i->process->comm, (unsigned long)vector, (unsigned long)address, (long)reason);
 		process_kill(i->process, fault_signal(vector));
 	}
@@ -515,12 +531,16 @@ _Noreturn void request_loop(void)
 			got = tess_ipc_reply_recv(server_endpoint, token, deadline);
 		else
 			got = tess_ipc_recv(server_endpoint, deadline);
+		if (got != E_GONE)
+			staged_cap = H_NONE;
 		if (got > 0)
 			request_receive((uint64_t)got);
 		else if (got == 0)
 			notice_receive();
 		else if (got == E_NOMEM)
-			server_log("linuxd: receive: no memory");
+			server_log("receive: no memory");
+		else if (got == E_GONE)		/* only for an answer with a capability */
+			staged_drop();
 		current_live = false;
 		if (deadline != DEADLINE_NEVER)
 			timers_run();
