@@ -6,7 +6,7 @@
  * mapped before; the stack is written after, because credentials and random bytes come with the reply.
  * The arguments are copied first: their vmo is the old program's to change.
  *
- * Owns:    the upper half of the state area while it works.
+ * Owns:    the rest of the state area while it works.
  * Fails:   the errno of execve(2) before the point of no return, SIGSEGV after it.
  * Tested:  tests/linux/exec.c
  */
@@ -21,6 +21,7 @@
 #define BRK_RANDOM	0x1fffull		/* pages: 32 MiB */
 #define HWCAP2_FSGSBASE	2u
 #define AUX_MAX		24u
+#define STACK_TOP_ZEROS	8u		/* elf_stack.c */
 #define RFLAGS_START	0x202u
 
 /* A program's file or its interpreter's. */
@@ -30,19 +31,20 @@ struct program {
 	struct elf_plan plan;
 };
 
+/* What is always used comes first: the long arrays behind it are seldom touched, a page costs a fault. */
 struct work {
-	struct program main, interp;
-	bool has_interp;
-	uint8_t head[HEAD_BYTES];
-	uint64_t args_at, args_len;		/* the copy of the arguments */
+	uint64_t strings_at, strings_len;	/* the copy of the arguments, in its final place on the stack */
 	struct exec_args h;
-	struct elf_aux aux[AUX_MAX];
 	struct lx_exec_cred cred;
 	uint64_t vdso;
+	bool has_interp;
 	uint32_t nprefix, prefix_start;		/* strings before argv[1], filled from the end down */
+	struct elf_aux aux[AUX_MAX];
+	uint8_t head[HEAD_BYTES];
+	struct program main, interp;
 	char prefix[PATH_MAX + ELF_SCRIPT_LEVELS * ELF_SCRIPT_HEAD];
 };
-_Static_assert(sizeof(struct work) <= TRANSLATOR_STATE_SIZE / 2, "the work space is half of the state area");
+_Static_assert(sizeof(struct work) + sizeof(struct task_state) + 64 <= TRANSLATOR_STATE_SIZE, "behind the state");
 
 /* --- failing ---------------------------------------------------------------------------------------- */
 
@@ -124,31 +126,62 @@ static uint32_t head_read(struct work *w, handle_t file)
 
 /* --- arguments ------------------------------------------------------------------------------------------- */
 
+static uint64_t stack_top(void)
+{
+	return self_utcb()->user[TU_STACK_TOP] & ~15ull;
+}
+
+static void stack_map(const struct work *w)
+{
+	const struct utcb *u = self_utcb();
+	uint64_t limit = u->user[TU_RLIMIT_STACK], top = u->user[TU_STACK_TOP] & ~(PAGE_SIZE - 1);
+	uint64_t need = w->strings_len + sizeof(w->prefix) + (w->h.argc + w->h.envc) * 8ull + STACK_SPARE;
+	uint64_t len = limit < STACK_MAPPED ? limit : STACK_MAPPED;
+	uint64_t flags = MAP_READ | MAP_WRITE | MAP_FIXED_ABI | (limit > STACK_MAPPED ? MAP_GROWSDOWN_ABI : 0);
+
+	if (len < need)
+		len = need;
+	len = (len + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	if (tess_vspace_map(H_SELF, top - len, len, flags, H_NONE, 0) < 0)
+		exec_fail(-ENOMEM);
+}
+
+/* PT_GNU_STACK asks for an executable stack: known only after the file has been parsed. */
+static void stack_exec(void)
+{
+	struct mapping_info info;
+
+	if (tess_vspace_query(H_SELF, stack_top() - 1, &info) < 0 ||
+	    tess_vspace_protect(H_SELF, info.start, info.end - info.start, MAP_READ | MAP_WRITE | MAP_EXEC) < 0)
+		exec_fail(-ENOMEM);
+}
+
+/*
+ * The strings of arguments, environment and path lie in the vmo as they will on the stack: they are
+ * copied to their place there at once (elf_stack.c: 8 bytes below the top).
+ */
 static void args_copy(struct work *w)
 {
-	int64_t r = tess_vmo_read(LINUX_SLOT_EXEC_ARGS, 0, &w->h, sizeof(w->h));
 	const struct exec_args *h = &w->h;
-	uint64_t sum;
 
-	if (r != sizeof(*h))
+	if (tess_vmo_read(LINUX_SLOT_EXEC_ARGS, 0, &w->h, sizeof(w->h)) != sizeof(*h))
 		exec_fail(-EFAULT);
-	sum = sizeof(*h) + (uint64_t)h->args_len + h->env_len + h->path_len;
-	if (sum != h->total_len || sum > EXEC_ARGS_MAX || h->path_len == 0 || h->path_len > PATH_MAX + 32)
+	w->strings_len = (uint64_t)h->args_len + h->env_len + h->path_len;
+	if (sizeof(*h) + w->strings_len != h->total_len || h->total_len > EXEC_ARGS_MAX || h->path_len == 0 ||
+	    h->path_len > PATH_MAX + 32)
 		exec_fail(-EINVAL);
-	w->args_len = sum - sizeof(*h);
-	r = tess_vspace_map(H_SELF, 0, w->args_len, MAP_READ | MAP_WRITE, H_NONE, 0);
-	if (r < 0)
-		exec_fail(-ENOMEM);
-	w->args_at = (uint64_t)r;
-	if (tess_vmo_read(LINUX_SLOT_EXEC_ARGS, sizeof(*h), (void *)w->args_at, w->args_len) != (int64_t)w->args_len)
+	stack_map(w);
+	w->strings_at = stack_top() - STACK_TOP_ZEROS - w->strings_len;
+	if (tess_vmo_read(LINUX_SLOT_EXEC_ARGS, sizeof(*h), (void *)w->strings_at, w->strings_len) !=
+	    (int64_t)w->strings_len)
 		exec_fail(-EFAULT);
-	if (((char *)w->args_at)[w->args_len - 1] != 0)
+	if (((char *)w->strings_at)[w->strings_len - 1] != 0)
 		exec_fail(-EINVAL);
 }
 
 static const char *execfn(const struct work *w)
 {
-	return (const char *)w->args_at + w->h.args_len + w->h.env_len;
+	return (const char *)w->strings_at + w->h.args_len + w->h.env_len;
 }
 
 /* --- #! --------------------------------------------------------------------------------------------------- */
@@ -277,22 +310,6 @@ static void programs_map(struct work *w)
 		program_map(&w->interp, (u->user[TU_MMAP_HI] - (i->high - i->low) - i->align) & ~(PAGE_SIZE - 1));
 }
 
-static void stack_map(const struct work *w)
-{
-	const struct utcb *u = self_utcb();
-	uint64_t limit = u->user[TU_RLIMIT_STACK], top = u->user[TU_STACK_TOP];
-	uint64_t need = w->args_len + sizeof(w->prefix) + (w->h.argc + w->h.envc) * 8ull + STACK_SPARE;
-	uint64_t len = limit < STACK_MAPPED ? limit : STACK_MAPPED;
-	uint64_t flags = MAP_READ | MAP_WRITE | MAP_FIXED_ABI | (w->main.image.exec_stack ? MAP_EXEC : 0) |
-		(limit > STACK_MAPPED ? MAP_GROWSDOWN_ABI : 0);
-
-	if (len < need)
-		len = need;
-	len = (len + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-	if (tess_vspace_map(H_SELF, top - len, len, flags, H_NONE, 0) < 0)
-		exec_fail(-ENOMEM);
-}
-
 /* The clock page, and right behind it the vDSO that reads it; both beside our home. */
 static void clock_map(struct work *w, struct task_state *s)
 {
@@ -344,7 +361,7 @@ static uint32_t auxv_fill(struct work *w)
 static bool trace_wanted(const struct work *w)
 {
 	static const char name[] = "TESSERA_STRACE=1";
-	const char *at = (const char *)w->args_at + w->h.args_len, *end = at + w->h.env_len;
+	const char *at = (const char *)w->strings_at + w->h.args_len, *end = at + w->h.env_len;
 
 	for (; at < end; at += strlen(at) + 1)
 		if (at[0] == 'T' && end - at >= (int64_t)sizeof(name) && memcmp(at, name, sizeof(name)) == 0)
@@ -354,8 +371,8 @@ static bool trace_wanted(const struct work *w)
 
 static bool stack_fill(struct work *w, struct elf_stack *out)
 {
-	const char *args = (const char *)w->args_at;
-	uint64_t top = self_utcb()->user[TU_STACK_TOP] & ~15ull, len, first = 0;
+	const char *args = (const char *)w->strings_at;
+	uint64_t top = stack_top(), len, first = 0;
 	struct elf_stack_args a = {
 		.prefix = { w->prefix + w->prefix_start, sizeof(w->prefix) - w->prefix_start, w->nprefix },
 		.args = { args, w->h.args_len, w->h.argc },
@@ -399,17 +416,16 @@ static void brk_begin(struct task_state *s, const struct work *w)
 
 static void ready(struct work *w, const struct task_state *s)
 {
-	uint64_t top = self_utcb()->user[TU_STACK_TOP] & ~15ull;
-	uint64_t env_end = top - 8 - w->h.path_len, env = env_end - w->h.env_len, args = w->h.args_len;
-	struct ipc_message *m = request(LX_EXEC_READY, 0, w->main.plan.entry, top);
+	uint64_t start = w->strings_at;
+	struct ipc_message *m = request(LX_EXEC_READY, 0, w->main.plan.entry, stack_top());
 
 	if (w->nprefix) {		/* as stack_fill will have it */
-		args += sizeof(w->prefix) - w->prefix_start;
+		start -= sizeof(w->prefix) - w->prefix_start;
 		if (w->h.argc)
-			args -= strlen((const char *)w->args_at) + 1;
+			start += strlen((const char *)w->strings_at) + 1;
 	}
 	m->words[4] = s->brk_start;
-	m->words[5] = env - args;
+	m->words[5] = start;
 	if (request_server() < 0)
 		for (;;)
 			tess_thread_exit();
@@ -418,7 +434,6 @@ static void ready(struct work *w, const struct task_state *s)
 
 static void work_end(struct work *w)
 {
-	tess_vspace_unmap(H_SELF, w->args_at, w->args_len);
 	tess_handle_close(w->main.file);
 	if (w->has_interp)
 		tess_handle_close(w->interp.file);
@@ -430,7 +445,7 @@ static void work_end(struct work *w)
 NORETURN void exec_main(uint64_t block)
 {
 	struct task_state *s = self_state();
-	struct work *w = (struct work *)((uint64_t)s + TRANSLATOR_STATE_SIZE / 2);
+	struct work *w = (struct work *)(((uint64_t)s + sizeof(*s) + 63) & ~63ull);
 	struct elf_stack stack;
 	struct regs r;
 
@@ -441,7 +456,8 @@ NORETURN void exec_main(uint64_t block)
 	program_parse(w, &w->main, scripts_resolve(w, head_read(w, w->main.file)), false);
 	interp_open(w);
 	programs_map(w);
-	stack_map(w);
+	if (w->main.image.exec_stack)
+		stack_exec();
 	clock_map(w, s);
 	brk_begin(s, w);
 	for (int i = 0; i < NSIG; i++)
