@@ -255,6 +255,7 @@ static bool inode_fill(struct unpack *u, struct inode *i, const struct entry *e)
 			return false;
 		memcpy(i->target, e->data, size);
 		i->size = strlen(i->target);
+		i->super->names += i->size / LINK_TEXT_UNIT;
 		return i->size > 0;
 	}
 	return !S_ISREG(i->mode) || data_move(u, i, e);

@@ -176,6 +176,7 @@ struct dentry *dentry_new(struct dentry *parent, const char *name, uint32_t len,
 	d->inode = i;
 	if (i) {
 		inode_get(i);
+		i->super->names++;
 		if (!i->alias)
 			i->alias = d;
 		if (S_ISLNK(i->mode))
@@ -291,6 +292,7 @@ static struct dentry *dentry_free(struct dentry *d)
 	if (d->inode) {
 		if (d->inode->alias == d)
 			d->inode->alias = NULL;
+		d->inode->super->names--;
 		inode_put(d->inode);
 	}
 	if (d->name != d->short_name)

@@ -143,7 +143,7 @@ static void link_make(const char *name, const char *target)
 	if (!d)
 		return;
 	d->inode->target = mem_strdup(target);
-	d->inode->size = strlen(target);
+	d->inode->size = d->inode->target ? strlen(target) : 0;
 }
 
 static void nodes_fill(void)

@@ -61,6 +61,8 @@ void inode_get(struct inode *i)
 static void inode_free(struct inode *i)
 {
 	i->super->ninodes--;
+	if (i->target)
+		i->super->names -= i->size / LINK_TEXT_UNIT;
 	if (i->content)
 		tess_handle_close(i->content);
 	mem_free(i->target);

@@ -528,8 +528,8 @@ void statfs_fill(const struct mount *m, struct linux_statfs *out)
 		if (tess_system_query(&info) == 0 && out->bfree > info.frames_free)
 			out->bfree = info.frames_free;
 		out->bavail = out->bfree;
-		out->files = out->blocks;
-		out->ffree = out->files > s->ninodes ? out->files - s->ninodes : 0;
+		out->files = s->limit_inodes;
+		out->ffree = out->files > s->names ? out->files - s->names : 0;
 	}
 }
 

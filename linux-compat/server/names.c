@@ -41,6 +41,12 @@ static struct inode *inode_in(struct inode *dir, uint32_t mode, const struct cre
 	return i;
 }
 
+/* Names are our memory, whoever makes them: a file system holds so many, hard links included. */
+static bool names_full(const struct super *s)
+{
+	return s->limit_inodes && s->names >= s->limit_inodes;
+}
+
 /* What went before has found that the last name of w does not exist in w->parent: make it. */
 int name_create(struct walk *w, uint32_t mode, uint32_t rdev, const char *target, struct dentry **out)
 {
@@ -54,7 +60,7 @@ int name_create(struct walk *w, uint32_t mode, uint32_t rdev, const char *target
 		return error;
 	if (dir->ops || dir->super->no_make)
 		return dir->super->no_make ? dir->super->no_make : -EPERM;
-	if (dir->super->limit_inodes && dir->super->ninodes >= dir->super->limit_inodes)
+	if (names_full(dir->super))
 		return -ENOSPC;
 	i = inode_in(dir, mode, w->cred);
 	if (!i)
@@ -62,7 +68,8 @@ int name_create(struct walk *w, uint32_t mode, uint32_t rdev, const char *target
 	i->rdev = rdev;
 	if (target) {
 		i->target = mem_strdup(target);
-		i->size = strlen(target);
+		i->size = i->target ? strlen(target) : 0;
+		dir->super->names += i->size / LINK_TEXT_UNIT;
 	}
 	d = target && !i->target ? NULL : dentry_new(w->parent.dentry, w->last.text, w->last.len, i);
 	inode_put(i);
@@ -204,6 +211,8 @@ static int link_make(struct request *r, const struct path *old, struct walk *w)
 		return -ENOENT;
 	if (i->nlink >= LINK_COUNT_MAX)
 		return -EMLINK;
+	if (names_full(dir->super))
+		return -ENOSPC;
 	d = dentry_new(w->parent.dentry, w->last.text, w->last.len, i);
 	if (!d)
 		return -ENOMEM;

@@ -44,8 +44,8 @@ static struct dentry *pseudo_add(struct super *s, struct dentry *dir, const char
 	} else if (S_ISREG(i->mode)) {
 		i->ops = &pseudo_ops;
 	} else if (node->value) {
-		i->target = mem_strdup(node->value);	/* a plain symbolic link */
-		i->size = strlen(node->value);
+		i->target = mem_strdup(node->value);	/* a plain symbolic link, and a short one */
+		i->size = i->target ? strlen(node->value) : 0;
 	}
 	d = dentry_new(dir, name, len, i);
 	inode_put(i);

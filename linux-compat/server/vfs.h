@@ -115,6 +115,7 @@ struct super {
 	handle_t pool;			/* pays for contents; 0: server_pool */
 	uint64_t limit_bytes, limit_inodes;	/* 0: none */
 	uint64_t next_ino, ninodes;
+	uint64_t names;			/* counts against limit_inodes: entries, and long link texts */
 	uint32_t dev, refs;
 	uint32_t blksize;
 	bool read_only;			/* names cannot be made: answer no_make */
@@ -267,6 +268,8 @@ void dentry_init(void);
 struct dentry *dentry_new(struct dentry *parent, const char *name, uint32_t len, struct inode *i);
 void dentry_add(struct dentry *d);			/* into hash and directory: the name exists */
 void dentry_remove(struct dentry *d);			/* the name is gone: D_DEAD, existence dropped */
+/* what a link's text costs of the limit beside its name */
+#define LINK_TEXT_UNIT 512u
 struct dentry *dentry_root(struct super *s, struct inode *i);
 struct dentry *dentry_volatile(struct dentry *parent, const char *name, uint32_t len, struct inode *i);
 int dentry_move(struct dentry *d, struct dentry *to, const char *name, uint32_t len);

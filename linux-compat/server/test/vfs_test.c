@@ -456,6 +456,21 @@ static void test_mounts(void)
 		path1(root, LX_CHDIR, 0, 0, 0, "d");
 	}
 	path1(root, LX_CHDIR, 0, 0, 0, "/");
+	path1(root, LX_MKDIR, 0755, 0, 0, "/few");
+	MOUNT(root, LX_MOUNT, 0, "d\0/few\0tmpfs\0nr_inodes=4k");
+	for (int n = 0; n < 4095; n++) {
+		char name[32];
+
+		sprintf(name, "/few/%d", n);
+		if (n == 0)
+			made(root, name, 0644);
+		else
+			path2(root, LX_LINK, 0, "/few/0", name);
+	}
+	IS(answer.value, 0, "hard links up to the limit of inodes");
+	IS(path2(root, LX_LINK, 0, "/few/0", "/few/more"), -ENOSPC, "and no more");
+	IS(made(root, "/few/new", 0644), -ENOSPC, "nor files");
+	IS(MOUNT(root, LX_UMOUNT, 0, "/few"), 0, "all of which go with the mount");
 	path1(root, LX_MKDIR, 0755, 0, 0, "/rbind");
 	IS(MOUNT(root, LX_MOUNT, MS_BIND | MS_REC, "/tmp\0/rbind\0\0"), 0, "a recursive bind");
 	IS(path1(root, LX_STAT, 0, 0, 0, "/rbind/deep/d/d"), 0, "takes what is mounted below along");
