@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the conformance programs of this folder, on Linux first and then on Tessera; prints TAP.
 
-usage: conformance.py [--on linux|tessera|both|host] [-f TEXT] [-v] [AREA ...]
+usage: conformance.py [--on linux|tessera|both|host] [-f TEXT] [--smp N] [--cpu MODEL] [AREA ...]
 
 Each case of each area is one TAP line: "linux: pipe: end of file comes after the data, ...". One boot
 runs all areas of a system; if the guest dies or hangs in one, that is a failed line, and the areas
@@ -83,15 +83,15 @@ class Area:
             self.results.case(False, f"{self.label}: {why or 'the program keeps its plan'}")
 
 
-def command(system, areas, pattern):
+def command(system, areas, args):
     if system == "host":
         script = SCRIPT.replace("/tests/", os.path.join(BUILD, "tests", "linux") + "/")
-        return ["sh", "-c", script, "sh", pattern] + areas
+        return ["sh", "-c", script, "sh", args.f] + areas
     words = [sys.executable, os.path.join(TOP, "tools", "qemu", "main.py"), "--layout", BUILD,
-             "run", "--on", system]
+             "run", "--on", system, "--smp", str(args.smp), "--cpu", args.cpu]
     for area in areas:
         words += ["--add", f"{program(area)}:/tests/{area}"]
-    return words + ["--", "sh", "-c", SCRIPT, "sh", pattern] + areas
+    return words + ["--", "sh", "-c", SCRIPT, "sh", args.f] + areas
 
 
 def lines_of(process):
@@ -113,12 +113,12 @@ def lines_of(process):
             yield line.decode("utf-8", "replace")
 
 
-def boot(results, system, areas, pattern):
+def boot(results, system, areas, args):
     """Runs the areas in one boot; gives back those that were not reached."""
     left = list(areas)
     area = None
     why = None
-    process = subprocess.Popen(command(system, areas, pattern), stdin=subprocess.DEVNULL,
+    process = subprocess.Popen(command(system, areas, args), stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     for line in lines_of(process):
         words = (line or "").split()
@@ -146,12 +146,12 @@ def boot(results, system, areas, pattern):
     return left
 
 
-def system_run(results, system, areas, pattern):
+def system_run(results, system, areas, args):
     left = list(areas)
     for _ in range(MAX_BOOTS):
         if not left:
             return
-        left = boot(results, system, left, pattern)
+        left = boot(results, system, left, args)
     if left:
         results.case(False, f"{system}: {MAX_BOOTS} boots were not enough; not run: {' '.join(left)}")
 
@@ -160,6 +160,8 @@ def main():
     parser = argparse.ArgumentParser(description="Linux conformance tests on both systems")
     parser.add_argument("--on", choices=("linux", "tessera", "both", "host"), default="both")
     parser.add_argument("-f", metavar="TEXT", dest="f", default="", help="only cases whose sentence has this")
+    parser.add_argument("--smp", metavar="N", type=int, default=1, help="CPUs of the guest (1)")
+    parser.add_argument("--cpu", metavar="MODEL", default="max", help="QEMU's CPU model (max)")
     parser.add_argument("areas", metavar="AREA", nargs="*", default=[])
     args = parser.parse_args()
     unknown = [area for area in args.areas if area not in AREAS]
@@ -173,7 +175,7 @@ def main():
         print(f"Bail out! not built: {' '.join(missing)} (in {BUILD}/tests/linux)")
         return 1
     for system in ("linux", "tessera") if args.on == "both" else (args.on,):
-        system_run(results, system, areas, args.f)
+        system_run(results, system, areas, args)
     print(f"1..{results.count}")
     results.note(f"{results.count - results.failed} of {results.count} hold, "
                  f"{time.monotonic() - start:.0f} s")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the fuzzers on Linux first and then on Tessera, each with fixed seeds; prints TAP.
 
-usage: run.py [--on linux|tessera|both|host] [--seconds N] [--seed N] [FUZZER ...]
+usage: run.py [--on linux|tessera|both|host] [--seconds N] [--seed N] [--smp N] [FUZZER ...]
 
 On Linux a few seconds show that the fuzzer works; Tessera gets the whole time. A guest that panics, hangs or loses a sane answer is a failure; its line names seed and round.
 """
@@ -25,7 +25,7 @@ def command(system, fuzzer, args):
     if system == "host":
         return [path] + numbers
     return [sys.executable, os.path.join(TOP, "tools", "qemu", "main.py"), "--layout", BUILD, "run",
-            "--on", system, "--timeout", str(args.seconds + SLACK_SECONDS),
+            "--on", system, "--smp", str(args.smp), "--timeout", str(args.seconds + SLACK_SECONDS),
             "--add", f"{path}:/fuzz", "--", "/fuzz"] + numbers
 
 
@@ -50,6 +50,7 @@ def main():
     parser.add_argument("--on", choices=("linux", "tessera", "both", "host"), default="both")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--smp", metavar="N", type=int, default=1, help="CPUs of the guest (1)")
     parser.add_argument("fuzzers", metavar="FUZZER", nargs="*", default=[])
     args = parser.parse_args()
     systems = ("linux", "tessera") if args.on == "both" else (args.on,)
