@@ -41,6 +41,15 @@ static void command_line_copy(const char *text)
 	command_line[n] = 0;
 }
 
+/* The loader's copy lies in memory that is free for all from now on. */
+static void rsdp_copy(const uint8_t *from, uint32_t len)
+{
+	static uint8_t rsdp[36];
+
+	memcpy(rsdp, from, MIN(len, sizeof(rsdp)));
+	boot_info.rsdp = (uint64_t)rsdp - KERNEL_BASE;
+}
+
 /* Multiboot2 specification 2.0, section 3.6 */
 static void mb2_parse(const uint8_t *info)
 {
@@ -62,7 +71,7 @@ static void mb2_parse(const uint8_t *info)
 				range_add(*(const uint64_t *)e, *(const uint64_t *)(e + 8),
 					  *(const uint32_t *)(e + 16));
 		if ((type == 14 && !boot_info.rsdp) || type == 15)
-			boot_info.rsdp = virt_to_phys(p + 8);
+			rsdp_copy(p + 8, size - 8);
 		p += ALIGN_UP(size, 8u);
 	}
 }
