@@ -67,8 +67,10 @@ void pool_release(struct object *o)
 int64_t sys_pool_create(uint64_t parent, uint64_t limit)
 {
 	struct pool *above, *p;
-	status_t s = pool_get((handle_t)parent, &above);
+	status_t s;
 
+	REQUIRE((handle_t)parent != H_SELF, E_PERM);	/* who has no Pool makes no tasks, and gets none here */
+	s = pool_get((handle_t)parent, &above);
 	REQUIRE(s == 0, s);
 	s = pool_new(above, limit, &p);
 	object_put(&above->object);

@@ -235,8 +235,10 @@ int64_t sys_task_create(uint64_t pool, uint64_t vspace, uint64_t table, uint64_t
 	struct vspace *vs = NULL;
 	struct task *k = NULL;
 	struct pool *p;
-	int64_t s = pool_get((handle_t)pool, &p);
+	int64_t s;
 
+	REQUIRE((handle_t)pool != H_SELF, E_PERM);	/* a capability is needed: that to oneself is not one */
+	s = pool_get((handle_t)pool, &p);
 	REQUIRE(s == 0, s);
 	s = vspace_get((handle_t)vspace, RIGHT_MANAGE, &vs);
 	if (!s && (handle_t)table != H_NONE)

@@ -2,7 +2,8 @@
  * child.c -- a second task by a copy of the caller's address space.
  *
  * The child's first thread starts on the copied block; what it is to run goes into its data page (which
- * our own first thread does not use) with task_write.
+ * our own first thread does not use) with task_write.  The manifest must grant `pool`: without a Pool nobody
+ * makes tasks.
  *
  * Fails:   what the calls answer; nothing is left then.
  * Tested:  programs/selftest
@@ -41,7 +42,7 @@ status_t child_create(struct child *c, uint64_t limit_bytes, handle_t notify, ui
 
 	order_of(utcb())->entry = NULL;		/* resident, so that task_write can reach the copy */
 	c->pool = c->task = H_NONE;
-	if ((status = take(&c->pool, tess_pool_create(H_SELF, limit_bytes))) >= 0 &&
+	if ((status = take(&c->pool, tess_pool_create(rt_grant("pool"), limit_bytes))) >= 0 &&
 	    (status = take(&space, tess_vspace_clone(H_SELF, 0, c->pool))) >= 0 &&
 	    (status = take(&table, tess_table_create(c->pool, 64))) >= 0)
 		status = take(&c->task, tess_task_create(c->pool, space, table, notify, badge));

@@ -23,7 +23,7 @@ static void rights_are_needed(void)
 	handle_t counter = NEED_HANDLE(tess_counter_create(H_SELF, 1, 0));
 	handle_t vmo = NEED_HANDLE(tess_vmo_create(H_SELF, PAGE_SIZE));
 	handle_t endpoint = NEED_HANDLE(tess_endpoint_create(H_SELF));
-	handle_t pool = NEED_HANDLE(tess_pool_create(H_SELF, 1 << 20));
+	handle_t pool = NEED_HANDLE(tess_pool_create(rt_grant_need("pool"), 1 << 20));
 	uint8_t byte = 0;
 	handle_t h;
 
@@ -221,6 +221,19 @@ static void no_task_raises_its_own_ceilings(void)
 	CHECK_IS(native_call4(NR_thread_priority, self, 0, 255, 0), E_PERM);
 }
 
+/* As a Linux program is: with the implicit self calls and no capability. */
+static void no_task_is_made_without_a_pool(void)
+{
+	handle_t space = NEED_HANDLE(tess_vspace_create(H_SELF, 0x10000, 0x10000000));
+
+	CHECK_IS(tess_pool_create(H_SELF, 4096), E_PERM);
+	CHECK_IS(tess_task_create(H_SELF, space, H_NONE, H_NONE, 0), E_PERM);
+	CHECK_IS(tess_task_create(H_SELF, H_SELF, H_NONE, H_NONE, 0), E_PERM);
+	CHECK_IS(tess_task_suspend(H_SELF), E_PERM);
+	CHECK_IS(tess_task_resume(H_SELF), E_PERM);
+	tess_handle_close(space);
+}
+
 const struct test tests_rights[] = {
 	{ "numbers beyond the table are refused", numbers_beyond_the_table_are_refused },
 	{ "a call without the right it needs is refused", rights_are_needed },
@@ -231,6 +244,7 @@ const struct test tests_rights[] = {
 	{ "the limits of a message are checked", message_limits_are_checked },
 	{ "an open file allows no more than its capability", an_open_file_allows_no_more_than_its_capability },
 	{ "no task raises its own ceilings", no_task_raises_its_own_ceilings },
+	{ "no task is made without a pool", no_task_is_made_without_a_pool },
 	{ "an ended lease ends every copy made under it", an_ended_lease_ends_every_copy },
 	{ NULL, NULL },
 };
