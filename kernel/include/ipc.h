@@ -33,6 +33,6 @@ struct endpoint {
 
 /* The task is gone: calls that it held end with E_GONE. */
 void endpoints_disown(struct task *k);
-/* The current thread is being killed in a call: called by ipc.c itself. */
+void endpoint_kick(struct endpoint *e);	/* wake a receiver for notices that were put off */
 
 #endif

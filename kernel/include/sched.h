@@ -10,6 +10,11 @@
 #define PRIORITY_NORMAL 100
 #define SLICE_NS 10000000ull
 
+/*
+ * A close notice need not cost two switches: the endpoint is kicked when this CPU has nothing else to do, and
+ * within a millisecond; whoever calls it meanwhile brings the notice along.  No lock may be held.
+ */
+void sched_defer(struct endpoint *e);
 void sched_init(void);			/* idle threads, run queues, timers of every CPU that may start */
 void sched_thread_init(struct thread *t);
 void schedule_finish(void);

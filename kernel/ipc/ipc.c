@@ -100,17 +100,29 @@ void endpoint_release(struct object *o)
  */
 static bool notice_queue(struct endpoint *e, struct notice *n, uint32_t kind)
 {
-	bool queued = false;
+	bool queued = false, wake = kind != NOTICE_CLOSE;
 
 	spin_lock(&e->object.lock);
 	if (!n->kind) {
 		n->kind = kind;
 		list_push_back(&e->notices, &n->link);
-		waitqueue_wake_one(&e->receivers, 0);
+		if (wake)
+			waitqueue_wake_one(&e->receivers, 0);
 		queued = true;
 	}
 	spin_unlock(&e->object.lock);
+	if (!wake)
+		sched_defer(e);
 	return queued;
+}
+
+/* What sched_defer put off: somebody must look at what is queued. */
+void endpoint_kick(struct endpoint *e)
+{
+	spin_lock(&e->object.lock);
+	if (!list_empty(&e->notices))
+		waitqueue_wake_one(&e->receivers, 0);
+	spin_unlock(&e->object.lock);
 }
 
 void endpoint_notify(struct endpoint *e, struct notice *n, uint32_t kind)
@@ -740,16 +752,20 @@ int64_t sys_ipc_reply(uint64_t h, uint64_t token)
 	return s;
 }
 
-/* An answer that came too late (E_GONE) is not an error here: the receive goes on. */
+/*
+ * An answer that came too late is not an error here, the receive goes on: unless it carries capabilities, which
+ * stay the server's (E_GONE, and nothing is received).
+ */
 int64_t sys_ipc_reply_recv(uint64_t h, uint64_t token, uint64_t deadline)
 {
+	uint32_t ncaps = message(current)->ncaps;
 	struct thread *caller = NULL;
 	struct endpoint *e;
 	int64_t s = endpoint_get((handle_t)h, &e);
 
 	REQUIRE(s == 0, s);
 	s = reply(e, token, &caller);
-	if (s == 0 || s == E_GONE)
+	if (s == 0 || (s == E_GONE && !ncaps))
 		s = receive(e, caller, deadline);
 	object_put(&e->object);
 	return s;

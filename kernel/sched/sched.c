@@ -10,6 +10,7 @@
  */
 #include "sched.h"
 #include "arch.h"
+#include "ipc.h"
 #include "mm.h"
 #include "timer.h"
 
@@ -25,6 +26,7 @@ struct runqueue {
 	uint8_t running;		/* priority of what runs; others read it: the thread itself may be gone */
 	struct thread *leaving;		/* whose lock schedule_finish drops */
 	struct thread *dead;		/* whose last reference it drops */
+	struct endpoint *deferred;	/* to be kicked, with a reference */
 };
 static struct runqueue runqueues[CPUS_MAX];
 uint64_t sched_switches;
@@ -462,6 +464,38 @@ static uint64_t timers_run(struct runqueue *rq)
 	return next;
 }
 
+#define DEFER_NS 1000000ull
+
+void sched_defer(struct endpoint *e)
+{
+	struct runqueue *rq = &runqueues[cpu_id()];
+	struct endpoint *other = rq->deferred;
+	uint64_t until;
+
+	if (likely(other == e))
+		return;
+	object_get(&e->object);
+	rq->deferred = e;
+	if (other) {
+		endpoint_kick(other);
+		object_put(&other->object);
+	}
+	until = time_ns() + DEFER_NS;
+	if (rq->timer_set > until)
+		arch_timer_set(rq->timer_set = until);
+}
+
+static void deferred_kick(struct runqueue *rq)
+{
+	struct endpoint *e = rq->deferred;
+
+	if (!e)
+		return;
+	rq->deferred = NULL;
+	endpoint_kick(e);
+	object_put(&e->object);
+}
+
 void timer_interrupt(void)
 {
 	struct percpu *p = percpu();
@@ -469,6 +503,7 @@ void timer_interrupt(void)
 	struct thread *t = p->thread;
 	uint64_t next = timers_run(rq);
 
+	deferred_kick(rq);
 	if (rq->count) {
 		if (t == p->idle || time_ns() >= t->slice_end_ns)
 			atomic_or(&t->arch.work, (uint64_t)WORK_RESCHEDULE);
@@ -487,6 +522,7 @@ _Noreturn void scheduler_idle(void)
 	for (;;) {
 		struct thread *next;
 
+		deferred_kick(&runqueues[p->id]);
 		next = pick();
 		if (next != p->idle) {
 			spin_lock(&p->idle->object.lock);

@@ -259,6 +259,17 @@ void parked_reply_cap(struct parked *p, int64_t value, handle_t cap)
 		message_cap(token, value, cap);
 }
 
+bool request_is_bulk(const struct request *r)
+{
+	return r->payload == bulk_buffer;
+}
+
+/* What the kernel still holds of a parked request's bulk payload, from offset on: bytes, or a negative E_. */
+int64_t parked_bulk(struct parked *p, uint32_t offset, void *buf, uint32_t len)
+{
+	return tess_ipc_read(server_endpoint, p->token, offset, buf, len);
+}
+
 static void notice_cancel(uint64_t token)
 {
 	for (struct parked *p = parked_by_token[token_bucket(token)]; p; p = p->hash_next)
