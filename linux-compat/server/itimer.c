@@ -8,8 +8,6 @@
  */
 #include "process.h"
 
-#define TIMERS_MAX 1024u
-
 enum timer_notify { SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD, SIGEV_THREAD_ID = 4 };
 enum timer_clock { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPU, CLOCK_THREAD_CPU, CLOCK_BOOTTIME = 7 };
 #define TIMER_ABSTIME 1u
@@ -17,6 +15,7 @@ enum timer_clock { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPU, CLOCK_THR
 struct posix_timer {
 	struct posix_timer *next;
 	struct process *process;
+	struct user *user;		/* counted in its nsignals, as Linux does */
 	uint32_t id, tid;
 	int clock, signal, notify;
 	uint64_t value;
@@ -183,26 +182,26 @@ static void posix_create(struct request *r)
 	struct process *p = r->process;
 	uint64_t clock = r->words[2];
 	int signal = (int)(r->words[3] & 0xffff), notify = (int)(r->words[3] >> 32);
-	struct posix_timer *t;
-	uint32_t count = 0;
+	struct user *u = p->counted ? p->counted : p->user;
+	struct posix_timer *t = NULL;
 	int error = 0;
 
-	for (t = p->timers; t; t = t->next)
-		count++;
 	if (clock == CLOCK_PROCESS_CPU || clock == CLOCK_THREAD_CPU)
 		error = -EOPNOTSUPP;
 	else if ((clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME) ||
 		(notify != SIGEV_NONE && (signal < 1 || signal > SIGNALS_MAX)) ||
 		(notify != SIGEV_SIGNAL && notify != SIGEV_NONE && notify != SIGEV_THREAD && notify != SIGEV_THREAD_ID))
 		error = -EINVAL;
-	else if (count >= TIMERS_MAX || !(t = mem_alloc(sizeof(*t))))
+	else if (u->nsignals >= p->rlimits[RLIMIT_SIGPENDING][0] || !(t = mem_alloc(sizeof(*t))))
 		error = -EAGAIN;
 	if (error) {
 		request_reply(r, error);
 		return;
 	}
 	*t = (struct posix_timer){ .next = p->timers, .process = p, .id = p->next_timer++, .signal = signal,
-		.notify = notify, .clock = (int)clock, .value = r->words[4], .tid = (uint32_t)r->words[5] };
+		.notify = notify, .clock = (int)clock, .value = r->words[4], .tid = (uint32_t)r->words[5], .user = u };
+	u->refs++;
+	u->nsignals++;
 	p->timers = t;
 	request_reply(r, t->id);
 }
@@ -262,6 +261,8 @@ static void posix_delete(struct process *p, struct posix_timer *t)
 		at = &(*at)->next;
 	*at = t->next;
 	timer_cancel(&t->slot);
+	t->user->nsignals--;
+	user_put(t->user);
 	mem_free(t);
 }
 

@@ -64,6 +64,7 @@ int main(void)
 	server_pool = pool_divide(rt_grant_need("pool"));
 	server_platform = rt_grant_need("platform");
 	mem_init();
+	mem_wire();
 	clock_init();
 	command_line_read();
 	exec_init(archive);

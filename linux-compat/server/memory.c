@@ -47,12 +47,30 @@ void mem_init(void)
 	chunk_at = chunk_end = NULL;
 }
 
+/* Pages that are really there: a failure is seen here and not as a fault later. */
+static void *pages_take(uint64_t len)
+{
+	int64_t at = tess_vspace_map(H_SELF, 0, len, MAP_READ | MAP_WRITE | MAP_POPULATE_ABI, H_NONE, 0);
+
+	return at < 0 ? NULL : (void *)at;
+}
+
+/* What the loader mapped for linuxd (data, bss, stack): all of it now. */
+void mem_wire(void)
+{
+	struct mapping_info m;
+
+	for (uint64_t at = 0; tess_vspace_query(H_SELF, at, &m) == 0; at = m.end)
+		if (m.flags & MAP_WRITE)
+			tess_vspace_advise(H_SELF, m.start, m.end - m.start, ADVISE_POPULATE_WRITE);
+}
+
 static struct block *chunk_cut(uint32_t bytes)
 {
 	struct block *b;
 
 	if ((uint64_t)(chunk_end - chunk_at) < bytes) {
-		uint8_t *chunk = rt_pages_map(CHUNK_BYTES);
+		uint8_t *chunk = pages_take(CHUNK_BYTES);
 
 		if (!chunk)
 			return NULL;
@@ -67,7 +85,7 @@ static struct block *chunk_cut(uint32_t bytes)
 static void *large_alloc(uint64_t size)
 {
 	uint64_t bytes = (size + HEADER + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-	struct block *b = rt_pages_map(bytes);
+	struct block *b = pages_take(bytes);
 
 	if (!b)
 		return NULL;

@@ -14,6 +14,7 @@ static struct process *pid_hash[BUCKETS];
 static struct thread *tid_hash[BUCKETS];
 static struct link all_processes = { &all_processes, &all_processes };
 static uint32_t nprocesses, last_pid;
+static bool pids_wrapped;		/* until then every new number is a fresh one */
 static struct image *images[IMAGES_MAX];
 static uint32_t image_generations[IMAGES_MAX];
 static uint32_t image_cursor;
@@ -286,9 +287,11 @@ uint32_t pid_new(void)
 	for (uint32_t n = 1; n < PID_MAX; n++) {
 		uint32_t pid = last_pid + n;
 
-		if (pid >= PID_MAX)	/* the low ones are left to what starts at boot, as Linux does */
+		if (pid >= PID_MAX) {	/* the low ones are left to what starts at boot, as Linux does */
 			pid = pid - PID_MAX + 300;
-		if (!pid_used(pid)) {
+			pids_wrapped = true;
+		}
+		if (!pids_wrapped || !pid_used(pid)) {
 			last_pid = pid;
 			return pid;
 		}

@@ -282,11 +282,14 @@ void timers_run(void);			/* fires what is due */
 
 /* --- memory (memory.c) --------------------------------------------------------------------------------------------------------- */
 void mem_init(void);
+void mem_wire(void);		/* linuxd's own pages are there before anybody can take the memory */
 
 /* --- request.c -------------------------------------------------------------------------------------------------------------------- */
 _Noreturn void request_loop(void);
 void parked_cancel_process(struct process *p);	/* it is dead */
 void parked_cancel_others(struct process *p, struct parked *keep);	/* all but keep: their callers are dead */
+bool request_is_bulk(const struct request *r);	/* its payload can be read again while it is parked: */
+int64_t parked_bulk(struct parked *p, uint32_t offset, void *buf, uint32_t len);
 /* run a request of linuxd's own through the handlers: the answer's words[0], *cap the capability or H_NONE */
 int64_t request_inside(struct request *r, handle_t *cap);
 uint64_t request_counts(uint32_t op);

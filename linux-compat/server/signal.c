@@ -464,24 +464,6 @@ static int kill_many(const struct process *from, uint32_t pgid, int sig, const s
 	return result;
 }
 
-/*
- * A handled signal of a thread to itself, where the request says what it blocks (words[4], with
- * words[5] 1): it is taken at once, with the answer: words[1] the signal, words[2] what else is pending.
- * False: it has to go the long way.
- */
-static bool taken_at_once(struct request *r, int sig, const struct siginfo *info)
-{
-	const struct thread *t = r->thread;
-	const struct process *p = r->process;
-	uint64_t mask = r->words[4];
-
-	if (r->words[5] != 1 || sig == 0 || p->sig_class[sig] != CLASS_HANDLED || mask & SIG_BIT(sig) ||
-		p->nthreads != 1 || thread_pending(t) & (~mask | SIG_BIT(sig)) || SIG_BIT(sig) & (SET_STOP | SIG_BIT(SIGCONT)))
-		return false;
-	request_reply_full(r, 0, (uint64_t)sig, thread_pending(t), info, sizeof(*info));
-	return true;
-}
-
 /* --- requests -------------------------------------------------------------------------------------------------- */
 
 void request_kill(struct request *r)
@@ -498,8 +480,6 @@ void request_kill(struct request *r)
 		return;
 	}
 	signal_user_info(&info, (int)sig, from);
-	if ((uint32_t)pid == from->pid && taken_at_once(r, (int)sig, &info))
-		return;
 	if (pid > 0) {
 		struct process *to = process_by_pid((uint32_t)pid);
 
@@ -544,10 +524,6 @@ void request_tgkill(struct request *r)
 	info.code = SI_TKILL;
 	if (r->words[1] != ~0ull && (int32_t)r->words[1] <= 0)
 		request_reply(r, -EINVAL);
-	else if (r->words[3] <= SIGNALS_MAX && (uint32_t)r->words[2] == r->thread->tid &&
-		(r->words[1] == ~0ull || (uint32_t)r->words[1] == r->process->pid) &&
-		taken_at_once(r, (int)r->words[3], &info))
-		return;
 	else
 		kill_thread(r, (uint32_t)r->words[1], (uint32_t)r->words[2], r->words[3], &info);
 }

@@ -17,7 +17,7 @@ struct tty_wait {
 	struct link link;
 	struct tty *tty;
 	enum wait_kind kind;
-	uint8_t *data;			/* what is still to be written or fed */
+	uint8_t *data;			/* what is to be written or fed; NULL: the kernel holds it (parked_bulk) */
 	uint32_t len, done;		/* of data; WAIT_READ: room, bytes seen when the timer was armed */
 	void *timer;			/* VTIME */
 };
@@ -175,14 +175,30 @@ static struct tty_wait *wait_first(struct link *list)
 	return link_empty(list) ? NULL : CONTAINER(list->next, struct tty_wait, link);
 }
 
+/* The next bytes of a parked write, at most a chunk. */
+const uint8_t *tty_rest(struct parked *p, const uint8_t *data, uint32_t len, uint32_t done, uint32_t *n)
+{
+	static uint8_t chunk[4096];
+	int64_t got;
+
+	*n = len - done;
+	if (data)
+		return data + done;
+	got = parked_bulk(p, done, chunk, *n < sizeof(chunk) ? *n : (uint32_t)sizeof(chunk));
+	*n = got > 0 ? (uint32_t)got : 0;
+	return chunk;
+}
+
 static bool feeders_serve(struct tty *t)
 {
 	struct tty_wait *w = wait_first(&t->feeders);
+	const uint8_t *data;
 	uint32_t n;
 
 	if (!w)
 		return false;
-	n = ldisc_receive(t, w->data + w->done, w->len - w->done);
+	data = tty_rest(&w->parked, w->data, w->len, w->done, &n);
+	n = ldisc_receive(t, data, n);
 	w->done += n;
 	if (w->done == w->len)
 		wait_end(w, w->len, NULL, 0);
@@ -202,11 +218,13 @@ static bool readers_serve(struct tty *t)
 static bool writers_serve(struct tty *t)
 {
 	struct tty_wait *w = wait_first(&t->writers);
+	const uint8_t *data;
 	uint32_t n;
 
-	if (!w)
+	if (!w || t->stopped || tty_out_room(t) < TTY_OUT_LOW)
 		return false;
-	n = ldisc_write(t, w->data + w->done, w->len - w->done);
+	data = tty_rest(&w->parked, w->data, w->len, w->done, &n);
+	n = ldisc_write(t, data, n);
 	w->done += n;
 	if (w->done == w->len)
 		wait_end(w, w->len, NULL, 0);
@@ -460,26 +478,25 @@ void tty_read(struct request *r, struct file *f)
 		read_satisfied(w);	/* bytes are there already: their timer starts */
 }
 
-static bool wait_keep_data(struct tty_wait *w, const uint8_t *data, uint32_t len, uint32_t done)
+/* Park what is left of a write or of input; done counts from the start of the payload. */
+static void rest_park(struct request *r, struct tty *t, enum wait_kind kind, struct link *where, uint32_t done)
 {
-	w->data = mem_alloc(len);
-	if (!w->data)
-		return false;
-	memcpy(w->data, data, len);
-	w->len = len;
-	w->done = done;
-	return true;
-}
-
-/* Park what is left of a write or of input; done counts from the start of data. */
-static void rest_park(struct request *r, struct tty *t, enum wait_kind kind, struct link *where,
-	const uint8_t *data, uint32_t len, uint32_t done)
-{
+	const uint8_t *payload = r->payload;
+	bool bulk = request_is_bulk(r);
 	struct tty_wait *w = wait_begin(r, t, kind, where);
 
-	if (!w)
+	if (!w) {
 		request_reply(r, done ? (int64_t)done : -ENOMEM);
-	else if (!wait_keep_data(w, data, len, done))
+		return;
+	}
+	w->len = r->payload_len;
+	w->done = done;
+	if (bulk)
+		return;
+	w->data = mem_alloc(w->len);
+	if (w->data)
+		memcpy(w->data, payload, w->len);
+	else
 		wait_end(w, done ? (int64_t)done : -ENOMEM, NULL, 0);
 }
 
@@ -514,7 +531,7 @@ void tty_write(struct request *r, struct file *f)
 	else if (r->access & DESC_NONBLOCK)
 		request_reply(r, done ? (int64_t)done : -EAGAIN);
 	else
-		rest_park(r, t, WAIT_WRITE, &t->writers, r->payload, len, done);
+		rest_park(r, t, WAIT_WRITE, &t->writers, done);
 	ready_update(t);
 }
 
@@ -530,7 +547,7 @@ static void tty_feed_request(struct request *r, struct tty *t)
 	if (done == len)
 		request_reply(r, len);
 	else
-		rest_park(r, t, WAIT_FEED, &t->feeders, r->payload, len, done);
+		rest_park(r, t, WAIT_FEED, &t->feeders, done);
 	tty_input(t);
 }
 

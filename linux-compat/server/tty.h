@@ -81,6 +81,7 @@ void ldisc_flush_output(struct tty *t);
 void tty_setup(struct tty *t, const struct tty_driver *driver, uint32_t rdev, uint32_t index);
 void tty_input(struct tty *t);			/* input or line room has changed: serve who waits */
 void tty_output(struct tty *t);			/* out has room, or has drained */
+const uint8_t *tty_rest(struct parked *p, const uint8_t *data, uint32_t len, uint32_t done, uint32_t *n);
 void tty_hangup(struct tty *t);			/* open files are dead; session and foreground get SIGHUP */
 int tty_file_open(struct request *r, struct file *f, struct tty *t, uint32_t flags, bool console);
 void tty_close(struct file *f);

@@ -24,7 +24,7 @@ struct pty_wait {
 	struct parked parked;
 	struct link link;
 	struct pty *pty;
-	uint8_t *data;			/* of a write */
+	uint8_t *data;			/* of a write; NULL: the kernel holds it */
 	uint32_t len, done;
 };
 
@@ -123,12 +123,15 @@ void pty_input_room(struct tty *t)
 
 	while (!link_empty(&p->writers)) {
 		struct pty_wait *w = CONTAINER(p->writers.next, struct pty_wait, link);
-		uint32_t n = ldisc_receive(t, w->data + w->done, w->len - w->done);
+		uint32_t n;
+		const uint8_t *data = tty_rest(&w->parked, w->data, w->len, w->done, &n);
 
+		n = ldisc_receive(t, data, n);
 		w->done += n;
-		if (w->done < w->len)
+		if (w->done == w->len)
+			wait_end(w, w->len, NULL, 0);
+		else if (n == 0)
 			break;
-		wait_end(w, w->len, NULL, 0);
 	}
 	master_ready(p);
 }
@@ -281,10 +284,11 @@ static void master_write(struct request *r, struct file *f)
 		request_reply(r, done ? (int64_t)done : -EAGAIN);
 	} else if (!(w = wait_begin(r, p, &p->writers))) {
 		request_reply(r, done ? (int64_t)done : -ENOMEM);
-	} else if (!(w->data = mem_alloc(len))) {
+	} else if (!request_is_bulk(r) && !(w->data = mem_alloc(len))) {
 		wait_end(w, done ? (int64_t)done : -ENOMEM, NULL, 0);
 	} else {
-		memcpy(w->data, r->payload, len);
+		if (w->data)
+			memcpy(w->data, r->payload, len);
 		w->len = len;
 		w->done = done;
 	}

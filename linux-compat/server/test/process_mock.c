@@ -271,9 +271,11 @@ int64_t tess_ipc_reply_recv(handle_t h, uint64_t token, uint64_t deadline)
 }
 int64_t tess_ipc_read(handle_t h, uint64_t token, uint64_t offset, const volatile void *p, uint64_t len)
 {
-	(void)h, (void)token, (void)offset;
-	len = len < bulk_len ? len : bulk_len;
-	memcpy((void *)p, bulk_in, len);
+	(void)h, (void)token;
+	if (offset >= bulk_len)
+		return 0;
+	len = len < bulk_len - offset ? len : bulk_len - offset;
+	memcpy((void *)p, bulk_in + offset, len);
 	return (int64_t)len;
 }
 int64_t tess_ipc_write(handle_t h, uint64_t token, uint64_t offset, const volatile void *p, uint64_t len)
@@ -343,13 +345,6 @@ uint64_t mock_call_from(uint64_t badge, uint64_t op, uint64_t w1, uint64_t w2, u
 	struct ipc_message *m = message_new(badge, 0);
 
 	m->words[0] = op, m->words[1] = w1, m->words[2] = w2, m->words[3] = w3, m->words[4] = w4;
-	return send(m, NULL, 0);
-}
-uint64_t mock_call_words(struct process *p, const uint64_t words[6])
-{
-	struct ipc_message *m = message_new(p->image->badge, p->main->number);
-
-	memcpy(m->words, words, sizeof(m->words));
 	return send(m, NULL, 0);
 }
 uint64_t mock_exec(struct process *p, const char *path)

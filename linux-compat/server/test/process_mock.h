@@ -41,7 +41,6 @@ uint64_t mock_call(struct process *p, uint64_t op, uint64_t w1, uint64_t w2, uin
 uint64_t mock_call_data(struct process *p, uint64_t op, uint64_t w1, uint64_t w2, uint64_t w3, const void *data, uint32_t len);
 uint64_t mock_call_thread(struct process *p, uint32_t thread, uint64_t op, uint64_t w1, uint64_t w2, uint64_t w3);
 uint64_t mock_call_from(uint64_t badge, uint64_t op, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4);
-uint64_t mock_call_words(struct process *p, const uint64_t words[6]);
 uint64_t mock_exec(struct process *p, const char *path);
 uint64_t mock_feed(uint32_t line, const void *data, uint32_t len);
 void mock_cancel(uint64_t token);

@@ -306,32 +306,6 @@ static void another_thread_takes_what_the_first_blocks(void)
 	mock_end();
 }
 
-static uint64_t kill_self(struct process *p, int sig, uint64_t mask)
-{
-	return mock_call_words(p, (const uint64_t[6]){ LX_KILL, p->pid, (uint64_t)sig, 0, mask, 1 });
-}
-
-static void a_signal_to_itself_comes_with_the_answer(void)
-{
-	struct process *a;
-	uint64_t token;
-
-	mock_start();
-	a = mock_fork(process_init);
-	class_set(a, SIGUSR1, CLASS_HANDLED);
-	token = kill_self(a, SIGUSR1, 0);
-	CHECK(value_of(token) == 0 && answer_of(token)->w1 == SIGUSR1);
-	CHECK(answer_of(token)->len == sizeof(struct siginfo));
-	CHECK(a->pending.set == 0 && mock_task(a)->latch[0] == 0);
-	mock_task(a)->mask[0] = SIG_BIT(SIGUSR1);
-	token = kill_self(a, SIGUSR1, SIG_BIT(SIGUSR1));	/* blocked: as ever */
-	CHECK(value_of(token) == 0 && answer_of(token)->w1 == 0 && a->pending.set == SIG_BIT(SIGUSR1));
-	class_set(a, SIGUSR2, CLASS_HANDLED);
-	token = kill_self(a, SIGUSR2, 0);	/* another one is first in line */
-	CHECK(answer_of(token)->w1 == 0 && a->pending.set == (SIG_BIT(SIGUSR1) | SIG_BIT(SIGUSR2)));
-	mock_end();
-}
-
 static void alarm_rings_and_repeats(void)
 {
 	struct process *a;
@@ -393,7 +367,6 @@ static const struct tap_case signal_cases[] = {
 	{ "only the same user or root may kill", only_the_same_user_or_root_may_kill },
 	{ "a process group gets a signal as a whole", a_group_gets_it_as_a_whole },
 	{ "another thread takes what the first one blocks", another_thread_takes_what_the_first_blocks },
-	{ "a handled signal to itself comes with the answer", a_signal_to_itself_comes_with_the_answer },
 	{ "an interval timer rings and repeats", alarm_rings_and_repeats },
 	{ "a POSIX timer counts its overruns", timer_counts_its_overruns },
 };
