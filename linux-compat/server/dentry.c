@@ -275,11 +275,10 @@ static void unused_remove(struct dentry *d)
 	unused_count--;
 }
 
-struct dentry *dentry_get(struct dentry *d)
+void dentry_reuse(struct dentry *d)
 {
-	if (d->refs++ == 0 && (d->flags & D_UNUSED))
+	if (d->flags & D_UNUSED)
 		unused_remove(d);
-	return d;
 }
 
 /* Frees d, which nothing refers to; its parent, that may now be unused, comes back. */
@@ -302,15 +301,16 @@ static struct dentry *dentry_free(struct dentry *d)
 	return parent;
 }
 
-void dentry_put(struct dentry *d)
+/* Up the tree, as long as what is freed held the last reference of its parent. */
+void dentry_drop(struct dentry *d)
 {
-	while (d && --d->refs == 0) {
+	do {
 		if ((d->flags & D_VOLATILE) && !(d->flags & D_DEAD)) {
 			unused_add(d);
 			return;
 		}
 		d = dentry_free(d);
-	}
+	} while (d && --d->refs == 0);
 }
 
 /* What a volatile name stood for is gone.  It may still be looked at during this request. */

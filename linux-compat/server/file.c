@@ -169,12 +169,9 @@ int file_descriptor(struct file *f, handle_t object, uint32_t kind, uint32_t ext
 	args.object = object ? object : H_NONE;
 	args.kind = kind;
 	args.endpoint = server_endpoint;
-	args.flags = access_bits(f) | DESC_NOTIFY_CLOSE | extra |
+	_Static_assert(O_APPEND >> 7 == DESC_APPEND && O_NONBLOCK >> 7 == DESC_NONBLOCK, "one shift moves both");
+	args.flags = access_bits(f) | DESC_NOTIFY_CLOSE | extra | (f->flags >> 7 & (DESC_APPEND | DESC_NONBLOCK)) |
 		((f->flags >> 12) & 0xffff) << DESC_USER_SHIFT;
-	if (f->flags & O_APPEND)
-		args.flags |= DESC_APPEND;
-	if (f->flags & O_NONBLOCK)
-		args.flags |= DESC_NONBLOCK;
 	args.cookie = file_cookie(f);
 	args.ready = f->ready ? f->ready : H_NONE;
 	args.slot_flags = 0;

@@ -120,7 +120,8 @@ static void list_remove(struct mount *m)
 	*link = m->next;
 }
 
-static void mount_free(struct mount *m)
+/* Detached and no longer referred to. */
+void mount_free(struct mount *m)
 {
 	struct super *s = m->super;
 
@@ -128,17 +129,6 @@ static void mount_free(struct mount *m)
 	mem_free(m);
 	mount_count--;
 	super_put(s);
-}
-
-void mount_get(struct mount *m)
-{
-	m->refs++;
-}
-
-void mount_put(struct mount *m)
-{
-	if (--m->refs == 0 && !m->parent)
-		mount_free(m);
 }
 
 void mount_init(struct super *root)

@@ -18,32 +18,40 @@ struct open_call {
 	bool exec, created;
 };
 
-/* The flags that make sense together; open(2) ignores the ones it does not know. */
-static int flags_check(struct open_call *o)
+static uint32_t may_of(uint32_t flags)
 {
 	static const uint8_t may[] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE };
 
+	return may[flags & O_ACCMODE];
+}
+
+static int flags_unusual(struct open_call *o)
+{
 	if (o->flags & O_PATH)
 		o->flags &= O_PATH_KEEPS;
-	if (!(o->flags & (O_CREAT | O_TMPFILE_BIT)))
-		o->mode = 0;
-	o->mode &= 07777;
+	o->mode = o->flags & (O_CREAT | O_TMPFILE_BIT) ? o->mode & 07777 : 0;
 	if (o->flags & O_TMPFILE_BIT) {
-		if ((o->flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE)
-			return -EINVAL;
-		if (!(may[o->flags & O_ACCMODE] & MAY_WRITE))
+		if ((o->flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || !(may_of(o->flags) & MAY_WRITE))
 			return -EINVAL;
 	} else if ((o->flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY)) {
 		return -EINVAL;
 	}
-	o->flags |= O_LARGEFILE;
-	if (o->flags & O_PATH)
-		o->flags &= ~O_LARGEFILE;
-	o->may = o->flags & O_PATH ? 0 : may[o->flags & O_ACCMODE];
-	if (o->flags & O_TRUNC)
-		o->may |= MAY_WRITE;
+	if (!(o->flags & O_PATH)) {
+		o->flags |= O_LARGEFILE;
+		o->may = may_of(o->flags) | (o->flags & O_TRUNC ? MAY_WRITE : 0);
+	}
 	if (o->exec)
 		o->may = MAY_EXEC;	/* an interpreter that may be run need not be readable */
+	return 0;
+}
+
+/* The flags that make sense together; open(2) ignores the ones it does not know. */
+static inline int flags_check(struct open_call *o)
+{
+	if ((o->flags & (O_PATH | O_CREAT | O_TMPFILE_BIT | O_TRUNC)) || o->exec)
+		return flags_unusual(o);
+	o->flags |= O_LARGEFILE;
+	o->may = may_of(o->flags);
 	return 0;
 }
 
@@ -165,26 +173,28 @@ static void open_at(struct open_call *o, const struct path *p)
 	struct file *f;
 	int error = open_check(o, p);
 
-	if (error == 0 && S_ISSOCK(i->mode) && !(o->flags & O_PATH))
-		error = -ENXIO;
 	if (error == 0)
 		error = file_new(p, o->flags, &f);
 	if (error < 0) {
 		request_reply(o->r, error);
 		return;
 	}
-	if (o->flags & O_PATH)
+	if (o->flags & O_PATH) {
 		reply_descriptor(o, f, 0, OBJ_NONE);
-	else if (S_ISREG(i->mode) && i->ops)
-		open_pseudo(o, f);
-	else if (S_ISREG(i->mode))
-		open_regular(o, f);
-	else if (S_ISFIFO(i->mode))
-		fifo_open(o->r, f);
-	else if (S_ISDIR(i->mode))
-		reply_descriptor(o, f, 0, OBJ_NONE);
-	else
-		open_device(o, f);
+		return;
+	}
+	switch (i->mode & S_IFMT) {
+	case S_IFREG:
+		if (i->ops)
+			open_pseudo(o, f);
+		else
+			open_regular(o, f);
+		return;
+	case S_IFIFO: fifo_open(o->r, f); return;
+	case S_IFDIR: reply_descriptor(o, f, 0, OBJ_NONE); return;
+	case S_IFSOCK: open_failed(o, f, -ENXIO); return;
+	default: open_device(o, f);
+	}
 }
 
 /* O_CREAT and the last name, which the walk neither followed nor required. */
@@ -253,7 +263,6 @@ void request_open(struct request *r)
 	uint32_t walk_flags = WALK_FOLLOW;
 	const char *path = request_path(r);
 	uint64_t resolve = r->words[3] >> RESOLVE_SHIFT;
-	struct path base;
 	struct walk w;
 	int error;
 
@@ -262,8 +271,6 @@ void request_open(struct request *r)
 		return;
 	}
 	error = flags_check(&o);
-	if (error == 0)
-		error = walk_base(r, &base);
 	if (error < 0) {
 		request_reply(r, error);
 		return;
@@ -272,9 +279,10 @@ void request_open(struct request *r)
 		walk_flags = WALK_MISSING;
 	else if (o.flags & O_NOFOLLOW)
 		walk_flags = 0;
-	walk_start(&w, r, &base, path, walk_flags);
+	error = walk_prepare(&w, r, path, walk_flags);
 	w.resolve = (uint32_t)resolve;
-	error = r->payload_len > PATH_MAX && strlen(path) >= PATH_MAX ? -ENAMETOOLONG : walk_run(&w);
+	if (error == 0)
+		error = walk_run(&w);
 	if (error == 0 && (o.flags & O_CREAT))
 		error = create_or_find(&o, &w);
 	if (error < 0)

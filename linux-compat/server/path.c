@@ -11,22 +11,6 @@
 
 #define LINK_SCRATCH 8192u	/* all made-up link texts of one walk */
 
-void path_get(struct path *p)
-{
-	mount_get(p->mount);
-	dentry_get(p->dentry);
-}
-
-void path_put(struct path *p)
-{
-	if (!p->dentry)
-		return;
-	dentry_put(p->dentry);
-	mount_put(p->mount);
-	p->dentry = NULL;
-	p->mount = NULL;
-}
-
 static inline bool path_is(const struct path *a, const struct path *b)
 {
 	return a->dentry == b->dentry && a->mount == b->mount;
@@ -71,16 +55,22 @@ int walk_base(struct request *r, struct path *base)
 	return base->dentry ? 0 : -EBADF;
 }
 
-int walk_at(struct walk *w, struct request *r, const char *path, uint32_t flags)
+/* From where the request says: the directory it came by, or the working directory. */
+int walk_prepare(struct walk *w, struct request *r, const char *path, uint32_t flags)
 {
 	const struct fs_view *v = process_fs(r->process);
 
 	walk_begin(w, r->process, path, flags);
 	w->root = v->root;
 	w->at = r->file ? r->file->path : v->cwd;
-	if (r->payload_len > PATH_MAX && strlen(path) >= PATH_MAX)
-		return -ENAMETOOLONG;
-	return walk_run(w);
+	return r->payload_len > PATH_MAX && strlen(path) >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+int walk_at(struct walk *w, struct request *r, const char *path, uint32_t flags)
+{
+	int error = walk_prepare(w, r, path, flags);
+
+	return error < 0 ? error : walk_run(w);
 }
 
 /* Down into what is mounted on the place, as often as something is. */

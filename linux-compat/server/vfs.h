@@ -132,6 +132,17 @@ struct mount {
 	char source[64];
 };
 
+void mount_free(struct mount *m);
+static inline void mount_get(struct mount *m)
+{
+	m->refs++;
+}
+static inline void mount_put(struct mount *m)
+{
+	if (--m->refs == 0 && !m->parent)
+		mount_free(m);
+}
+
 struct file {
 	uint32_t index, generation;
 	struct path path;		/* references; mount NULL once closed */
@@ -274,8 +285,19 @@ struct dentry *dentry_root(struct super *s, struct inode *i);
 struct dentry *dentry_volatile(struct dentry *parent, const char *name, uint32_t len, struct inode *i);
 int dentry_move(struct dentry *d, struct dentry *to, const char *name, uint32_t len);
 void dentry_exchange(struct dentry *a, struct dentry *b);
-struct dentry *dentry_get(struct dentry *d);
-void dentry_put(struct dentry *d);
+void dentry_reuse(struct dentry *d);			/* a volatile one leaves the unused list */
+void dentry_drop(struct dentry *d);			/* its last reference is gone */
+static inline struct dentry *dentry_get(struct dentry *d)
+{
+	if (d->refs++ == 0)
+		dentry_reuse(d);
+	return d;
+}
+static inline void dentry_put(struct dentry *d)
+{
+	if (d && --d->refs == 0)
+		dentry_drop(d);
+}
 void dentry_forget(struct dentry *d);			/* a volatile name is no longer valid */
 void dentry_trim(void);
 void dentry_each(bool (*visit)(struct dentry *d, void *arg), void *arg);	/* until it says true */
@@ -324,14 +346,27 @@ static inline void walk_end(struct walk *w)
 	if (w->njumps || w->scratch)
 		walk_release(w);
 }
-int walk_at(struct walk *w, struct request *r, const char *path, uint32_t flags); /* start by the request */
+int walk_prepare(struct walk *w, struct request *r, const char *path, uint32_t flags);
+int walk_at(struct walk *w, struct request *r, const char *path, uint32_t flags); /* prepare and run */
 int walk_base(struct request *r, struct path *base);	/* where a relative path starts */
 int walk_last(struct walk *w, struct dentry **out);	/* the last name in parent: NULL when missing */
 int walk_again(struct walk *w, uint32_t flags);	/* at is a link found with MISSING: follow it on */
 int path_text_from(const struct path *p, const struct path *root, char *buf, uint32_t len, bool *reached);
 int dentry_path_text(const struct dentry *d, char *buf, uint32_t len);	/* within its file system */
-void path_get(struct path *p);
-void path_put(struct path *p);
+static inline void path_get(struct path *p)
+{
+	mount_get(p->mount);
+	dentry_get(p->dentry);
+}
+static inline void path_put(struct path *p)
+{
+	if (!p->dentry)
+		return;
+	dentry_put(p->dentry);
+	mount_put(p->mount);
+	p->dentry = NULL;
+	p->mount = NULL;
+}
 
 /* --- mounts (mount.c) --------------------------------------------------------------------------------- */
 extern struct mount *mounts;
@@ -339,8 +374,6 @@ void mount_init(struct super *root);
 struct mount *mount_on(const struct mount *parent, const struct dentry *place);	/* topmost, or NULL */
 struct mount *mount_of_super(const struct super *s);
 int mount_writable(const struct mount *m);		/* 0 or -EROFS */
-void mount_get(struct mount *m);
-void mount_put(struct mount *m);
 bool dentry_is_mountpoint(const struct dentry *d);
 void request_mount(struct request *r);
 void request_umount(struct request *r);
