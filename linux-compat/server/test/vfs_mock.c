@@ -422,7 +422,13 @@ static void answer_set(struct answer *a, int64_t value, const void *data, uint32
 
 void request_reply(struct request *r, int64_t v) { (void)r; answer_set(&answer, v, NULL, 0, 0); }
 void request_reply_data(struct request *r, int64_t v, const void *d, uint32_t n) { (void)r; answer_set(&answer, v, d, n, 0); }
-void request_reply_words(struct request *r, int64_t v, uint64_t a, uint64_t b) { (void)r; (void)a; (void)b; answer_set(&answer, v, NULL, 0, 0); }
+void request_reply_words(struct request *r, int64_t v, uint64_t a, uint64_t b)
+{
+	(void)r;
+	(void)a;
+	(void)b;
+	answer_set(&answer, v, NULL, 0, 0);
+}
 void request_reply_cap(struct request *r, int64_t v, handle_t cap) { (void)r; answer_set(&answer, v, NULL, 0, cap); }
 
 const char *request_string(struct request *r, uint32_t *offset)
