@@ -27,8 +27,8 @@ def command(system, fuzzer, args):
     if system == "host":
         return [path] + numbers
     return [sys.executable, os.path.join(TOP, "tools", "qemu", "main.py"), "--layout", BUILD, "run",
-            "--on", system, "--smp", str(args.smp), "--cpu", CPU, "--timeout", str(args.seconds + SLACK_SECONDS),
-            "--add", f"{path}:/fuzz", "--", "/fuzz"] + numbers
+            "--on", system, "--smp", str(args.smp), "--cpu", CPU, "--add", f"{path}:/fuzz",
+            "--timeout", str(args.seconds + SLACK_SECONDS), "--", "/fuzz"] + numbers
 
 
 def fuzz(system, fuzzer, args):
