@@ -9,13 +9,12 @@
 #include "vfs.h"
 
 #define BUCKETS_FIRST	2048u
-#define UNUSED_MAX	256u
 
 struct dentry **dentry_buckets;
 uint32_t dentry_bucket_mask;
 static uint32_t dentry_count;
 static struct dentry unused_list = { .unused_next = &unused_list, .unused_prev = &unused_list };
-static uint32_t unused_count;
+uint32_t dentry_unused;
 
 void dentry_init(void)
 {
@@ -264,7 +263,7 @@ static void unused_add(struct dentry *d)
 	unused_list.unused_prev->unused_next = d;
 	unused_list.unused_prev = d;
 	d->flags |= D_UNUSED;
-	unused_count++;
+	dentry_unused++;
 }
 
 static void unused_remove(struct dentry *d)
@@ -272,7 +271,7 @@ static void unused_remove(struct dentry *d)
 	d->unused_prev->unused_next = d->unused_next;
 	d->unused_next->unused_prev = d->unused_prev;
 	d->flags &= ~D_UNUSED;
-	unused_count--;
+	dentry_unused--;
 }
 
 void dentry_reuse(struct dentry *d)
@@ -320,10 +319,9 @@ void dentry_forget(struct dentry *d)
 		hash_remove(d);
 }
 
-/* Between requests: drops the longest unused made-up names beyond what is worth keeping. */
-void dentry_trim(void)
+void dentry_trim_unused(void)
 {
-	while (unused_count > UNUSED_MAX) {
+	while (dentry_unused > DENTRY_UNUSED_MAX) {
 		struct dentry *d = unused_list.unused_next;
 
 		unused_remove(d);

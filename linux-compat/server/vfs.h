@@ -299,7 +299,15 @@ static inline void dentry_put(struct dentry *d)
 		dentry_drop(d);
 }
 void dentry_forget(struct dentry *d);			/* a volatile name is no longer valid */
-void dentry_trim(void);
+extern uint32_t dentry_unused;
+#define DENTRY_UNUSED_MAX 256u
+void dentry_trim_unused(void);
+/* Between requests: drops the longest unused made-up names beyond what is worth keeping. */
+static inline void dentry_trim(void)
+{
+	if (dentry_unused > DENTRY_UNUSED_MAX)
+		dentry_trim_unused();
+}
 void dentry_each(bool (*visit)(struct dentry *d, void *arg), void *arg);	/* until it says true */
 bool dentry_below(const struct dentry *d, const struct dentry *ancestor);
 
