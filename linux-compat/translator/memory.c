@@ -9,6 +9,8 @@
 #include "translator.h"
 
 #define TASK_END	USER_TOP
+#define LOW_START	0x40000000ull
+#define LOW_END		0x80000000ull
 #define PAGES(len)	(((len) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))
 
 /* Does [addr, addr + len) stay below the zone?  len is whole pages and did not overflow. */
@@ -44,6 +46,20 @@ static int64_t map_error(int64_t status)
 	}
 }
 
+/* mmap(2), MAP_32BIT: in the first 2 GiB, from where Linux starts to look. */
+static int64_t map_low(uint64_t len, uint64_t native, handle_t object, uint64_t offset)
+{
+	struct mapping_info info;
+	uint64_t at = LOW_START;
+
+	while (len <= LOW_END && at <= LOW_END - len) {
+		if (tess_vspace_query(H_SELF, at, &info) < 0 || info.start >= at + len)
+			return tess_vspace_map(H_SELF, at, len, native | MAP_FIXED_EMPTY, object, offset);
+		at = info.end;
+	}
+	return E_NOMEM;
+}
+
 /* A hint is taken when its place is free; otherwise the kernel chooses. */
 static int64_t map_place(uint64_t addr, uint64_t len, uint64_t flags, uint64_t native, handle_t object,
 			 uint64_t offset)
@@ -54,6 +70,8 @@ static int64_t map_place(uint64_t addr, uint64_t len, uint64_t flags, uint64_t n
 		return tess_vspace_map(H_SELF, addr, len, native | MAP_FIXED_EMPTY, object, offset);
 	if (flags & MAP_FIXED)
 		return tess_vspace_map(H_SELF, addr, len, native | MAP_FIXED_ABI, object, offset);
+	if (flags & MAP_32BIT && addr == 0)
+		return map_low(len, native, object, offset);
 	addr = PAGES(addr);
 	if (addr >= LINUX_MMAP_LO && range_ours(addr, len)) {
 		r = tess_vspace_map(H_SELF, addr, len, native | MAP_FIXED_EMPTY, object, offset);
@@ -120,7 +138,7 @@ int64_t sys_mmap(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags, uin
 		if (addr < LINUX_MMAP_LO)
 			return -EPERM;		/* vm.mmap_min_addr */
 	}
-	if (unlikely(flags & (MAP_HUGETLB | MAP_32BIT)))
+	if (unlikely(flags & MAP_HUGETLB))
 		return -EINVAL;
 	if (type != MAP_PRIVATE)
 		native |= MAP_SHARED_ABI;

@@ -267,6 +267,14 @@ static void args_window(struct thread_args *t)
 	t->exit_hi = h->exit_hi;
 }
 
+/* A new thread has its creator's priority. */
+static uint32_t priority_own(void)
+{
+	struct thread_info info;
+
+	return tess_thread_query(H_SELF, self_thread()->number, &info) < 0 ? 0 : (uint32_t)info.priority;
+}
+
 /* Its block filled, its id reserved: the kernel's thread, and the news of it to linuxd before it runs. */
 static int64_t thread_begin(uint64_t block, uint64_t tid, const struct linux_clone_args *a)
 {
@@ -288,6 +296,7 @@ static int64_t thread_begin(uint64_t block, uint64_t tid, const struct linux_clo
 	args.flags = THREAD_START | THREAD_LIKE_CALLER | THREAD_SHARE_TABLE;
 	args.block = block;
 	args.table = H_SELF;
+	args.priority = priority_own();
 	args.like_task = H_SELF;
 	args.like_thread = self_thread()->number;
 	args.fs_base = a->flags & CLONE_SETTLS ? a->tls : ~0ull;

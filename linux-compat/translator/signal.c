@@ -592,6 +592,20 @@ int64_t sys_rt_sigtimedwait(uint64_t set, uint64_t info, uint64_t timeout, uint6
 	return r;
 }
 
+/* Selectors that IRETQ would refuse: the fault is the program's, at the instruction it wanted to go to. */
+static void selectors_check(struct regs *r)
+{
+	struct linux_siginfo segv = { .signo = SIGSEGV, .code = SI_KERNEL };
+	struct thread_data *t = self_thread();
+	uint16_t bad = r->cs != USER_CS ? r->cs : r->ss;
+
+	if (r->cs == USER_CS && r->ss == USER_SS)
+		return;
+	t->trap_number = 13;
+	t->trap_error = bad & 0xfffcu;
+	signal_force(r, &segv);
+}
+
 /* The handler's frame is left for what it interrupted; RAX is the frame's. */
 int64_t sys_rt_sigreturn(void)
 {
@@ -602,6 +616,8 @@ int64_t sys_rt_sigreturn(void)
 		struct linux_siginfo segv = { .signo = SIGSEGV, .code = SI_KERNEL };
 
 		signal_force(&r, &segv);
+	} else {
+		selectors_check(&r);
 	}
 	if (__atomic_load_n(&self_utcb()->latch, __ATOMIC_SEQ_CST))
 		signals_take(&r, false);
