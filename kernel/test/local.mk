@@ -44,3 +44,65 @@ kernel_test_vspace_test_CFLAGS = $(kernel_test_cflags)
 kernel_test_vspace_test_LDADD = kernel/test/libmm_host.a
 
 EXTRA_DIST += kernel/test/README.md kernel/mm/README.md
+
+# kernel/test: objects, IPC and the scheduler on the host, over a machine of contexts (object_host.c).
+noinst_LIBRARIES += kernel/test/libobject_host.a
+kernel_test_libobject_host_a_SOURCES = \
+	kernel/test/object_host.c kernel/test/object_host.h kernel/debug/locks.c kernel/debug/printf.c \
+	kernel/ipc/ipc.c kernel/object/counter.c kernel/object/descriptor.c kernel/object/lease.c \
+	kernel/object/object.c kernel/object/pipe.c kernel/object/poll.c kernel/object/table.c \
+	kernel/object/timer_object.c kernel/object/tree.c kernel/object/waitset.c \
+	kernel/sched/futex.c kernel/sched/sched.c kernel/sched/wait.c kernel/time/random.c
+kernel_test_libobject_host_a_CPPFLAGS = $(kernel_test_cppflags)
+kernel_test_libobject_host_a_CFLAGS = $(kernel_test_cflags)
+
+object_tests = \
+	kernel/test/table_test kernel/test/descriptor_test kernel/test/pipe_test kernel/test/counter_test \
+	kernel/test/waitset_test kernel/test/poll_test kernel/test/futex_test kernel/test/ipc_test \
+	kernel/test/sched_test kernel/test/random_test
+check_PROGRAMS += $(object_tests) kernel/test/printf_test
+TESTS += $(object_tests) kernel/test/printf_test
+
+kernel_test_table_test_SOURCES = kernel/test/table_test.c
+kernel_test_table_test_CPPFLAGS = $(kernel_test_cppflags)
+kernel_test_table_test_CFLAGS = $(kernel_test_cflags)
+kernel_test_table_test_LDADD = kernel/test/libobject_host.a
+kernel_test_descriptor_test_SOURCES = kernel/test/descriptor_test.c
+kernel_test_descriptor_test_CPPFLAGS = $(kernel_test_cppflags)
+kernel_test_descriptor_test_CFLAGS = $(kernel_test_cflags)
+kernel_test_descriptor_test_LDADD = kernel/test/libobject_host.a
+kernel_test_pipe_test_SOURCES = kernel/test/pipe_test.c
+kernel_test_pipe_test_CPPFLAGS = $(kernel_test_cppflags)
+kernel_test_pipe_test_CFLAGS = $(kernel_test_cflags)
+kernel_test_pipe_test_LDADD = kernel/test/libobject_host.a
+kernel_test_counter_test_SOURCES = kernel/test/counter_test.c
+kernel_test_counter_test_CPPFLAGS = $(kernel_test_cppflags)
+kernel_test_counter_test_CFLAGS = $(kernel_test_cflags)
+kernel_test_counter_test_LDADD = kernel/test/libobject_host.a
+kernel_test_waitset_test_SOURCES = kernel/test/waitset_test.c
+kernel_test_waitset_test_CPPFLAGS = $(kernel_test_cppflags)
+kernel_test_waitset_test_CFLAGS = $(kernel_test_cflags)
+kernel_test_waitset_test_LDADD = kernel/test/libobject_host.a
+kernel_test_poll_test_SOURCES = kernel/test/poll_test.c
+kernel_test_poll_test_CPPFLAGS = $(kernel_test_cppflags)
+kernel_test_poll_test_CFLAGS = $(kernel_test_cflags)
+kernel_test_poll_test_LDADD = kernel/test/libobject_host.a
+kernel_test_futex_test_SOURCES = kernel/test/futex_test.c
+kernel_test_futex_test_CPPFLAGS = $(kernel_test_cppflags)
+kernel_test_futex_test_CFLAGS = $(kernel_test_cflags)
+kernel_test_futex_test_LDADD = kernel/test/libobject_host.a
+kernel_test_ipc_test_SOURCES = kernel/test/ipc_test.c
+kernel_test_ipc_test_CPPFLAGS = $(kernel_test_cppflags)
+kernel_test_ipc_test_CFLAGS = $(kernel_test_cflags)
+kernel_test_ipc_test_LDADD = kernel/test/libobject_host.a
+kernel_test_sched_test_SOURCES = kernel/test/sched_test.c
+kernel_test_sched_test_CPPFLAGS = $(kernel_test_cppflags)
+kernel_test_sched_test_CFLAGS = $(kernel_test_cflags)
+kernel_test_sched_test_LDADD = kernel/test/libobject_host.a
+kernel_test_random_test_SOURCES = kernel/test/random_test.c
+kernel_test_random_test_CPPFLAGS = $(kernel_test_cppflags)
+kernel_test_random_test_CFLAGS = $(kernel_test_cflags)
+kernel_test_random_test_LDADD = kernel/test/libobject_host.a
+kernel_test_printf_test_SOURCES = kernel/test/printf_test.c kernel/debug/printf.c
+kernel_test_printf_test_CPPFLAGS = $(kernel_test_cppflags)
+kernel_test_printf_test_CFLAGS = $(kernel_test_cflags)

@@ -1,0 +1,188 @@
+/*
+ * sched_test.c -- who runs: priorities, turns, time slices, sleeps that end in every way.
+ */
+#include "object_host.h"
+
+static char trace[64];
+static unsigned at;
+
+static void turns(void *name)
+{
+	for (int i = 0; i < 3; i++) {
+		trace[at++] = *(char *)name;
+		schedule_yield();
+	}
+}
+
+static void round_robin(void)
+{
+	struct thread *a = host_thread(turns, "a"), *b = host_thread(turns, "b");
+
+	at = 0;
+	host_run();
+	trace[at] = 0;
+	CHECK(!strcmp(trace, "ababab"));
+	host_end(a), host_end(b);
+}
+
+static void once(void *name) { trace[at++] = *(char *)name; }
+
+/* A thread that is made and woken by a lower one runs as soon as that leaves the kernel. */
+static void high(void *arg) { (void)arg; thread_sleep_prepare(); thread_sleep(DEADLINE_NEVER, false); trace[at++] = 'h'; }
+static struct thread *sleeper;
+
+static void low(void *arg)
+{
+	(void)arg;
+	trace[at++] = 'l';
+	sleeper->priority = sleeper->effective = 200;
+	thread_wake(sleeper);
+	CHECK(current->arch.work & WORK_RESCHEDULE);
+	preempt_point();
+	trace[at++] = 'l';
+}
+
+static void priorities(void)
+{
+	struct thread *b, *t;
+
+	at = 0;
+	sleeper = host_thread(high, NULL);
+	host_run();
+	b = host_thread(low, NULL);
+	t = host_thread(once, "o");
+	host_run();
+	trace[at] = 0;
+	CHECK(!strcmp(trace, "lhlo") || !strcmp(trace, "lhol"));
+	host_end(sleeper), host_end(b), host_end(t);
+}
+
+static status_t result;
+static void nap(void *deadline)
+{
+	thread_sleep_prepare();
+	result = thread_sleep((uint64_t)deadline, true);
+}
+
+static void naps(void)
+{
+	struct thread *t = host_thread(nap, (void *)(host_time + 100));
+
+	host_run();
+	host_pass(99);
+	CHECK(t->state == TS_BLOCKED);
+	host_pass(1);
+	CHECK(result == E_TIMEDOUT);
+	host_end(t);
+	t = host_thread(nap, (void *)(host_time + 100));
+	host_run();
+	thread_wake(t);
+	host_run();
+	CHECK(result == 0);
+	host_end(t);
+	host_pass(200);				/* the timer has gone with it */
+	t = host_thread(nap, (void *)DEADLINE_NEVER);
+	host_run();
+	atomic_or(&t->arch.work, (uint64_t)WORK_KILL);
+	thread_wake(t);
+	host_run();
+	CHECK(result == E_GONE);
+	host_end(t);
+}
+
+/* Woken between prepare and sleep: it does not sleep. */
+static void early(void *arg)
+{
+	(void)arg;
+	thread_sleep_prepare();
+	thread_wake(current);
+	result = thread_sleep(DEADLINE_NEVER, true);
+}
+
+static void no_wake_is_lost(void)
+{
+	struct thread *t = host_thread(early, NULL);
+
+	result = 1;
+	host_run();
+	CHECK(result == 0);
+	host_end(t);
+}
+
+/* Two sleeps in a row: the first one's deadline does not end the second. */
+static void twice(void *arg)
+{
+	(void)arg;
+	thread_sleep_prepare();
+	thread_sleep(host_time + 50, true);
+	thread_sleep_prepare();
+	result = thread_sleep(host_time + 1000, true);
+}
+
+static void deadlines_do_not_mix(void)
+{
+	struct thread *t = host_thread(twice, NULL);
+
+	host_run();
+	thread_wake(t);
+	host_run();
+	host_pass(60);
+	CHECK(t->state == TS_BLOCKED);
+	host_pass(1000);
+	CHECK(result == E_TIMEDOUT);
+	host_end(t);
+}
+
+static struct waitqueue queue;
+static struct spinlock lock = SPINLOCK(RANK_OBJECT);
+static void queued(void *arg)
+{
+	struct waiter w;
+
+	spin_lock(&lock);
+	waiter_add(&queue, &w);
+	result = thread_wait(&w, &lock, arg ? host_time + 10 : DEADLINE_NEVER);
+	spin_unlock(&lock);
+}
+
+static void wait_queues(void)
+{
+	struct thread *t;
+
+	waitqueue_init(&queue);
+	t = host_thread(queued, NULL);
+	host_run();
+	thread_wake(t);				/* spurious: it sleeps on */
+	host_run();
+	CHECK(t->state == TS_BLOCKED);
+	spin_lock(&lock);
+	CHECK(waitqueue_wake_one(&queue, 33) && !waitqueue_wake_one(&queue, 34));
+	spin_unlock(&lock);
+	host_run();
+	CHECK(result == 33);
+	host_end(t);
+	t = host_thread(queued, "timeout");
+	host_run();
+	host_pass(10);
+	CHECK(result == E_TIMEDOUT && list_empty(&queue.waiters));
+	host_end(t);
+}
+
+int main(void)
+{
+	static const struct tap_case cases[] = {
+		{ "threads of one priority take turns", round_robin },
+		{ "a higher priority runs first", priorities },
+		{ "a sleep ends by wake, deadline and kill", naps },
+		{ "a wake before the sleep is not lost", no_wake_is_lost },
+		{ "the deadline of one sleep does not end the next", deadlines_do_not_mix },
+		{ "a waiter leaves its queue, woken or not", wait_queues },
+	};
+	uint64_t threads;
+	int bad;
+
+	host_init();
+	threads = object_counts[OBJ_THREAD];
+	bad = tap_run(cases, ARRAY_SIZE(cases));
+	return bad || object_counts[OBJ_THREAD] != threads;
+}
