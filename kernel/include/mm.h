@@ -49,6 +49,7 @@ void frames_init(void);			/* from the boot memory map (boot.h) */
 struct frame *frame_alloc(struct pool *pool);		/* content undefined; NULL: no memory or quota */
 struct frame *frame_alloc_zero(struct pool *pool);
 struct frame *frames_alloc_run(struct pool *pool, unsigned count);	/* contiguous, each with one ref */
+void frames_free_run(struct frame *f, unsigned count);	/* all of such a run, a power of two, each with its one ref */
 void frame_free(struct frame *f);	/* frame_put's end: refs is 0 */
 static inline void frame_get(struct frame *f) { __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED); }
 static inline void frame_put(struct frame *f)

@@ -90,19 +90,23 @@ static uint32_t block_alloc(uint32_t order)
 
 /* --- a CPU's stack ---------------------------------------------------------------------------------- */
 
+/* Crumbs first, then a block, then whatever there is: who needs a run shall find one. */
 static bool cache_refill(struct cache *c)
 {
-	uint32_t order = CACHE_BATCH_ORDER, page;
+	const uint32_t batch = 1u << CACHE_BATCH_ORDER;
+	uint32_t page = NONE;
 
 	spin_lock(&frame_lock);
-	while ((page = block_alloc(order)) == NONE && order > 0)
-		order--;
-	spin_unlock(&frame_lock);
-	if (page == NONE)
-		return false;
-	for (uint32_t i = 1u << order; i-- > 0; )
+	while (c->count < batch && free_heads[0] != NONE)
+		c->stack[c->count++] = &frames[block_alloc(0)];
+	if (!c->count)
+		page = block_alloc(CACHE_BATCH_ORDER);
+	for (uint32_t i = batch; page != NONE && i-- > 0; )
 		c->stack[c->count++] = &frames[page + i];
-	return true;
+	while (c->count < batch && (page = block_alloc(0)) != NONE)
+		c->stack[c->count++] = &frames[page];
+	spin_unlock(&frame_lock);
+	return c->count > 0;
 }
 
 static void cache_spill(struct cache *c, uint32_t keep)
@@ -155,6 +159,18 @@ struct frame *frame_alloc_zero(struct pool *pool)
 	return f;
 }
 
+static uint32_t run_take(uint32_t order, uint32_t count)
+{
+	uint32_t page;
+
+	spin_lock(&frame_lock);
+	page = block_alloc(order);
+	for (uint32_t i = count; page != NONE && i < 1u << order; i++)
+		block_free(page + i, 0);
+	spin_unlock(&frame_lock);
+	return page;
+}
+
 /*
  * `count` frames in a row, each with one reference of its own (they are put one by one).  At most 1024.
  */
@@ -166,11 +182,11 @@ struct frame *frames_alloc_run(struct pool *pool, unsigned count)
 		order++;
 	if (count == 0 || order >= ORDERS || (pool && pool_charge(pool, count * PAGE_SIZE) < 0))
 		return NULL;
-	spin_lock(&frame_lock);
-	page = block_alloc(order);
-	for (uint32_t i = count; page != NONE && i < 1u << order; i++)
-		block_free(page + i, 0);
-	spin_unlock(&frame_lock);
+	page = run_take(order, count);
+	if (page == NONE) {		/* what this CPU keeps for itself may complete one */
+		cache_spill(&caches[cpu_id()], 0);
+		page = run_take(order, count);
+	}
 	if (page == NONE) {
 		if (pool)
 			pool_uncharge(pool, count * PAGE_SIZE);
@@ -186,6 +202,33 @@ struct frame *frames_alloc_run(struct pool *pool, unsigned count)
 			object_get(&pool->object);
 	}
 	return &frames[page];
+}
+
+/*
+ * Give a run of `count`, a power of two, back whole: by way of a CPU's stack it would come apart, and after a
+ * while no thread could be made for want of a kernel stack although there is memory.
+ */
+void frames_free_run(struct frame *f, unsigned count)
+{
+	struct pool *pool = f->pool;
+	uint32_t order = (uint32_t)__builtin_ctz(count);
+
+	KASSERT(count == 1u << order);
+	for (unsigned i = 0; i < count; i++) {
+		KASSERT(f[i].refs == 1 && f[i].pool == pool);
+		f[i].refs = 0;
+		f[i].flags = 0;
+		f[i].pool = NULL;
+	}
+	spin_lock(&frame_lock);
+	block_free((uint32_t)(f - frames), order);
+	spin_unlock(&frame_lock);
+	if (!pool)
+		return;
+	pool_uncharge(pool, count * PAGE_SIZE);
+	if (count > 1)
+		KASSERT(atomic_sub(&pool->object.refs, count - 1) != 0);
+	object_put(&pool->object);
 }
 
 /* The end of a frame whose last reference is gone. */

@@ -51,6 +51,37 @@ static void runs(void)
 	CHECK(host_free_pages() == before);
 }
 
+/* Every page is out but for runs that come back: as many can be had again, whatever singles do meanwhile. */
+static void runs_stay_whole(void)
+{
+	enum { RUNS = 64 };
+	static struct frame *run[RUNS], *single[100000];
+	unsigned n = 0;
+
+	for (int i = 0; i < RUNS; i++)
+		CHECK((run[i] = frames_alloc_run(root_pool, 4)));
+	while (n < ARRAY_SIZE(single) && (single[n] = frame_alloc(NULL)))
+		n++;
+	for (unsigned i = 0; i < n; i += 2)	/* free memory in crumbs: no two side by side */
+		frame_put(single[i]);
+	for (int round = 0; round < 10; round++) {
+		for (int i = 0; i < RUNS; i++)
+			frames_free_run(run[i], 4);
+		for (unsigned i = 0; i < n; i += 2)
+			if (i % 20 == 0)
+				CHECK((single[i] = frame_alloc(NULL)));
+		for (int i = 0; i < RUNS; i++)
+			CHECK((run[i] = frames_alloc_run(root_pool, 4)));
+		for (unsigned i = 0; i < n; i += 2)
+			if (i % 20 == 0)
+				frame_put(single[i]);
+	}
+	for (int i = 0; i < RUNS; i++)
+		frames_free_run(run[i], 4);
+	for (unsigned i = 1; i < n; i += 2)
+		frame_put(single[i]);
+}
+
 static void charging(void)
 {
 	struct pool *p;
@@ -105,6 +136,7 @@ int main(void)
 		{ "the kernel, the archive and what is not RAM are never given out", boundaries },
 		{ "every free page is given out once and comes back", all_distinct },
 		{ "runs are contiguous and buddies are joined again", runs },
+		{ "runs that come back whole can be had again in fragmented memory", runs_stay_whole },
 		{ "a frame is charged to its pool until the last reference goes", charging },
 		{ "dropping many frames settles each pool's account", batches },
 		{ "the archive's pages become free when its vmo dies", unreserve },

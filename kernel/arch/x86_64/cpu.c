@@ -347,12 +347,8 @@ bool arch_thread_init(struct thread *t, struct pool *pool, bool fpu)
 void arch_thread_free(struct thread *t, struct pool *pool)
 {
 	(void)pool;
-	if (t->arch.kstack) {
-		struct frame *f = frame_of_phys(virt_to_phys(t->arch.kstack));
-
-		for (int i = 0; i < KSTACK_PAGES; i++)
-			frame_put(f + i);
-	}
+	if (t->arch.kstack)
+		frames_free_run(frame_of_phys(virt_to_phys(t->arch.kstack)), KSTACK_PAGES);
 	if (t->arch.ext_area)
 		frame_put(frame_of_phys(virt_to_phys(t->arch.ext_area)));
 	t->arch.kstack = t->arch.ext_area = NULL;
