@@ -128,7 +128,8 @@ static void context_fill(struct linux_ucontext *uc, const struct regs *r, uint64
 	const struct thread_data *t = self_thread();
 	struct linux_sigcontext *m = &uc->mcontext;
 
-	uc->flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (self_state()->xsave_mask ? UC_FP_XSTATE : 0);
+	uc->flags = UC_SIGCONTEXT_SS | (r->cs == USER_CS ? UC_STRICT_RESTORE_SS : 0) |
+		(self_state()->xsave_mask ? UC_FP_XSTATE : 0);
 	uc->stack = t->altstack;
 	if (!uc->stack.size)
 		uc->stack.flags = SS_DISABLE;
@@ -193,7 +194,9 @@ int64_t sigframe_restore(struct regs *r)
 	r->rdx = m->dx, r->rax = m->ax, r->rcx = m->cx, r->rsp = m->sp, r->rip = m->ip;
 	r->rflags = (r->rflags & ~RFLAGS_FIX) | (m->flags & RFLAGS_FIX);
 	r->cs = m->cs | 3;
-	r->ss = uc.flags & UC_SIGCONTEXT_SS ? m->ss | 3 : USER_SS;
+	r->ss = m->ss | 3;
+	if (!(uc.flags & UC_STRICT_RESTORE_SS) && r->cs == USER_CS)
+		r->ss = USER_SS;	/* as Linux does for what predates the flag */
 	if (uc.stack.flags & SS_DISABLE)
 		t->altstack = (struct linux_stack){ .flags = SS_DISABLE };
 	else if (!on_stack(&t->altstack, r->rsp) && uc.stack.size >= MINSIGSTKSZ)
