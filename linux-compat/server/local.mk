@@ -16,6 +16,7 @@ process_sources = \
 	linux-compat/server/process.c \
 	linux-compat/server/request.c \
 	linux-compat/server/rlimit.c \
+	linux-compat/server/robust.c \
 	linux-compat/server/session.c \
 	linux-compat/server/signal.c \
 	linux-compat/server/system.c \

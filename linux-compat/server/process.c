@@ -506,6 +506,8 @@ void process_kill(struct process *p, int status)
 	p->exit_status = status;
 	if (p->loading)
 		exec_abort(p, -EINTR);
+	if (status & 0x7f && !p->changing)
+		robust_release(p);
 	if (p->image)
 		tess_task_kill(p->image->task, (uint64_t)status);
 }

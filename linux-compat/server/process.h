@@ -241,6 +241,8 @@ void cpu_limit_arm(struct process *p);
 uint8_t process_priority(const struct process *p);
 int native_errno(status_t status);	/* a native status as a negative errno */
 
+void robust_release(struct process *p);	/* robust.c: it is about to be killed */
+
 /* --- wait.c ----------------------------------------------------------------------------------------------------------------- */
 void wait_child_changed(struct process *child);	/* a state of it can be reported: wakes the parent's waits */
 void child_notify(struct process *child, int code, int status);	/* SIGCHLD or the exit signal */

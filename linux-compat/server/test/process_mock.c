@@ -104,6 +104,11 @@ int64_t tess_task_write(handle_t h, uint64_t addr, const volatile void *p, uint6
 		memcpy(&t->mask[0], (const void *)p, 8);
 	return (int64_t)len;
 }
+int64_t tess_task_read(handle_t h, uint64_t a, const volatile void *p, uint64_t l)
+{
+	(void)h, (void)a, (void)p, (void)l;
+	return E_AGAIN;
+}
 int64_t tess_task_give(handle_t t, handle_t h, uint64_t r, uint64_t f) { (void)t, (void)h, (void)r, (void)f; return 0; }
 int64_t tess_thread_create(handle_t h, const volatile void *p)
 {
