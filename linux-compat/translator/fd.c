@@ -65,12 +65,22 @@ static NOINLINE int64_t read_slow(uint64_t fd, uint64_t buf, uint64_t len, uint6
 	return status == E_NOT_HERE ? read_file(fd, buf, len, offset) : io_error(status);
 }
 
+/* A file system's pool is full: for a file that is ENOSPC (write(2) knows no ENOMEM); a pipe's is ENOMEM. */
+static int64_t write_no_room(uint64_t fd)
+{
+	struct handle_info info;
+
+	return tess_handle_query((handle_t)fd, &info) >= 0 && info.object_type == OBJ_CONTENT ? -ENOSPC : -ENOMEM;
+}
+
 /* A file server may take less than it is given; a program expects all of it from a file or a tty. */
 static NOINLINE int64_t write_slow(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset, int64_t status)
 {
 	uint64_t done = 0;
 	int64_t n;
 
+	if (status == E_NOMEM)
+		return write_no_room(fd);
 	if (status != E_NOT_HERE)
 		return io_error(status);
 	do {
@@ -245,6 +255,8 @@ static int64_t vector(uint64_t fd, uint64_t iov, uint64_t count, uint64_t offset
 		tess_descriptor_readv((handle_t)fd, (void *)iov, count, offset, DEADLINE_NEVER);
 	if (n >= 0)
 		return n;
+	if (n == E_NOMEM && write)
+		return write_no_room(fd);
 	if (n != E_NOT_HERE)
 		return io_error(n);
 	return write ? writev_file(fd, iov, count, offset, (uint64_t)sum) : vector_each(fd, iov, count, offset, false);
