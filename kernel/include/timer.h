@@ -10,7 +10,7 @@
 struct ktimer {
 	struct tree_node node;		/* node.key: the deadline */
 	void (*fire)(struct ktimer *t);	/* runs with interrupts off and no lock held */
-	bool running;
+	uint32_t running;	/* fires under way: one may still be returning on another CPU */
 	int16_t cpu;			/* whose queue it is in; -1: none */
 };
 

@@ -150,12 +150,12 @@ static status_t write_check(struct content *c, uint64_t offset, uint64_t *len, u
 
 /*
  * Write at offset, or at the end (OFFSET_OWN).  The write lock is given up between pieces of 64 KiB, so an
- * append stays whole only up to that.  *end is where it stopped.  The frames are charged to the writer.
+ * append stays whole only up to that.  *end is where it stopped.  The frames are charged to the content's own
+ * pool: it is the file system's room, and its end is E_NOSPACE.
  */
 int64_t content_write(struct content *c, uint64_t offset, uint64_t user, uint64_t len, uint64_t ceiling,
 		      uint64_t *end)
 {
-	struct pool *payer = current->task->task_pool;
 	bool append = offset == OFFSET_OWN;
 	uint64_t done = 0, n = 0;
 	int64_t s = 0;
@@ -171,7 +171,9 @@ int64_t content_write(struct content *c, uint64_t offset, uint64_t user, uint64_
 			offset = vmo_size(c->vmo);
 		s = write_check(c, offset, &n, ceiling);
 		if (s == 0 && n > 0)
-			s = vmo_extend_user(c->vmo, offset, user + done, n, payer);
+			s = vmo_extend_user(c->vmo, offset, user + done, n, c->object.pool);
+		if (s == E_NOMEM)
+			s = E_NOSPACE;
 		if (s > 0) {
 			done += (uint64_t)s;
 			offset += (uint64_t)s;
@@ -191,7 +193,7 @@ int64_t content_store(struct content *c, uint64_t offset, uint64_t user, uint64_
 	int64_t s = write_begin(c);
 
 	REQUIRE(s == 0, s);
-	s = vmo_extend_user(c->vmo, offset, user, len, current->task->task_pool);
+	s = vmo_extend_user(c->vmo, offset, user, len, c->object.pool);
 	write_end(c);
 	return s;
 }

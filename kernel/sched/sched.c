@@ -455,11 +455,11 @@ static uint64_t timers_run(struct runqueue *rq)
 		}
 		tree_remove(&rq->timers, n);
 		k = container_of(n, struct ktimer, node);
-		k->running = true;
+		atomic_add(&k->running, 1);
 		__atomic_store_n(&k->cpu, -1, __ATOMIC_RELEASE);	/* in this order: ktimer_stop_sync */
 		spin_unlock(&rq->timer_lock);
 		k->fire(k);
-		atomic_store(&k->running, false);
+		atomic_sub(&k->running, 1);
 	}
 	return next;
 }

@@ -347,7 +347,7 @@ int64_t sys_task_query(uint64_t h, uint64_t info)
 	list_for_each(l, &k->threads) {
 		struct thread *t = list_entry(l, struct thread, task_link);
 
-		i.user_ns += t->user_ns + (t == current ? time_ns() - t->last_ns : 0);
+		i.user_ns += t->user_ns + (t->state == TS_RUNNING ? time_ns() - MIN(t->last_ns, time_ns()) : 0);
 	}
 	i.minor_faults = k->faults_minor;
 	i.major_faults = k->faults_major;

@@ -477,7 +477,7 @@ int64_t sys_thread_query(uint64_t h, uint64_t number, uint64_t info)
 		s = thread_find(h, number, RIGHT_QUERY, &t);
 	REQUIRE(s == 0, s);
 	i.state = state_abi(t);
-	i.user_ns = t->user_ns + (t == current ? time_ns() - t->last_ns : 0);
+	i.user_ns = t->user_ns + (t->state == TS_RUNNING ? time_ns() - MIN(t->last_ns, time_ns()) : 0);
 	i.kernel_ns = t->kernel_ns;
 	i.mask = t->arch.utcb->mask;
 	i.pending = t->arch.utcb->pending;

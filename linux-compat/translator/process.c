@@ -65,6 +65,7 @@ int64_t fork_child_main(void)
 	t->next = NULL;
 	t->number = 0;
 	t->robust_head = 0;
+	u->user[TU_START] = 0;
 	t->own_signal = 0;
 	u->latch = 0;
 	u->pending = 0;
@@ -553,6 +554,7 @@ int64_t sys_set_robust_list(uint64_t head, uint64_t len)
 	if (len != 24)
 		return -EINVAL;
 	t->robust_head = head;
+	self_utcb()->user[TU_START] = head;
 	t->robust_len = len;
 	return 0;
 }

@@ -237,8 +237,8 @@ int64_t sys_sendfile(uint64_t out, uint64_t in, uint64_t offset, uint64_t len)
 		return r;
 	if (fd_bad(in) || tess_handle_query((handle_t)in, &info) < 0 || !(info.desc_flags & DESC_READ))
 		return -EBADF;
-	if (info.object_type == OBJ_PIPE)
-		return -EINVAL;
+	if (info.object_type == OBJ_PIPE || (info.object_type == OBJ_NONE && !(info.desc_flags & DESC_SEEKABLE)))
+		return -EINVAL;		/* a pipe, a terminal: nothing to splice from */
 	r = copy_between(&from, &to, len, true);
 	return r >= 0 && end_store(&from, offset) ? -EFAULT : r;
 }

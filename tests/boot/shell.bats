@@ -19,7 +19,8 @@ session() {
 }
 
 @test "the shell has job control on a real terminal" {
-	run expect 'wait:# $' 'send:stty size; echo re""ady; sleep 100\r' 'wait:^ready' 'send:\x1a' \
+	# the job says that it is ready, so it is in the foreground when ^Z comes
+	run expect 'wait:# $' 'send:stty size; sh -c "echo re\\ady; sleep 100; :"\r' 'wait:^ready' 'send:\x1a' \
 		'wait:Stopped' 'send:\r' 'wait:# $' 'send:jobs\r' 'wait:Stopped' 'wait:# $' \
 		'send:fg\r' 'wait:sleep 100' 'send:\x03' 'wait:# $' 'send:poweroff\r' end \
 		-- "$TESSERA" shell --on "$(systems)"

@@ -212,7 +212,10 @@ trap_save:
 	pushq %r14
 	pushq %r15
 	cld
-	movq %rsp, %rdi
+	cmpb $0, cpu_has_smap(%rip)
+	je 1f
+	clac				/* user mode may have AC set; so has a copy that faults */
+1:	movq %rsp, %rdi
 	call trap_dispatch
 trap_return:
 	popq %r15
