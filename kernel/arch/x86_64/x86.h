@@ -30,7 +30,7 @@
 #define RFLAGS_NT 0x4000ull
 #define RFLAGS_RF 0x10000ull
 #define RFLAGS_AC 0x40000ull
-#define RFLAGS_USER 0x250dd5ull		/* CF PF AF ZF SF TF DF OF NT? AC ID: what user mode may set */
+#define RFLAGS_USER 0x254dd5ull		/* CF PF AF ZF SF TF DF OF NT RF AC ID: what user mode may set */
 
 #define CR0_MP 2ull
 #define CR0_EM 4ull
