@@ -238,21 +238,26 @@ static void writers(void)
 	object_put(&c->object);
 }
 
+/* The pool of the content is the file system's: its limit is the size of that, whoever writes. */
 static void quota(void)
 {
 	struct vspace *vs = with_buffer();
-	struct content *c = content_made(0);
-	struct pool *p, *before = current->task->task_pool;
+	struct pool *p, *before = current->task->task_pool, *writer;
+	struct content *c;
 	uint64_t end;
 
-	CHECK(pool_new(root_pool, 3 * PAGE_SIZE, &p) == 0);
-	current->task->task_pool = p;
+	CHECK(pool_new(root_pool, ~0ull, &p) == 0 && pool_new(root_pool, ~0ull, &writer) == 0);
+	CHECK(content_new(p, 0, &c) == 0);
+	p->limit = p->used + 3 * PAGE_SIZE + 1024;	/* and a node of the tree */
+	current->task->task_pool = writer;
 	CHECK(content_write(c, 0, BUF, PG(5), ~0ull, &end) == (int64_t)PG(3));
-	CHECK(content_write(c, PG(3), BUF, PG(1), ~0ull, &end) == E_NOMEM && vmo_size(c->vmo) == PG(3));
+	CHECK(content_write(c, PG(3), BUF, PG(1), ~0ull, &end) == E_NOSPACE && vmo_size(c->vmo) == PG(3));
 	current->task->task_pool = before;
+	CHECK(writer->used == 0);
 	object_put(&c->object);
 	CHECK(p->used == 0);
 	object_put(&p->object);
+	object_put(&writer->object);
 	object_put(&vs->object);
 }
 
@@ -299,7 +304,7 @@ int main(void)
 		{ "ceilings, seals and the first-write tell are held", ceilings },
 		{ "times follow reads and writes as with relatime", times },
 		{ "writers and those who forbid writing exclude each other", writers },
-		{ "a writer pays for its pages and stops at its quota", quota },
+		{ "a file system pays for its files and stops who writes beyond its size", quota },
 		{ "a pager's refusal ends the write", pager_refuses },
 		{ "nothing is left", nothing_left },
 	};
