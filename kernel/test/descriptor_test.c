@@ -46,7 +46,8 @@ static void specials(void)
 	CHECK(sys_descriptor_read((uint64_t)null, USER(buf), 16, 0) == 0 && sys_descriptor_write((uint64_t)null, USER(buf), 16, 0) == 16);
 	CHECK(sys_descriptor_read((uint64_t)zero, USER(buf), 15, 0) == 15 && buf[14] == 0 && buf[15] == 1);
 	CHECK(sys_descriptor_write((uint64_t)full, USER(buf), 1, 0) == E_NOSPACE);
-	CHECK(sys_descriptor_read((uint64_t)none, USER(buf), 1, 0) == E_NOT_HERE && sys_descriptor_write((uint64_t)none, USER(buf), 1, 0) == E_RIGHTS);
+	CHECK(sys_descriptor_read((uint64_t)none, USER(buf), 1, 0) == E_NOT_HERE &&
+	      sys_descriptor_write((uint64_t)none, USER(buf), 1, 0) == E_RIGHTS);
 	CHECK(sys_descriptor_read((uint64_t)zero, 8, 8, 0) == E_FAULT && sys_descriptor_read(50, USER(buf), 1, 0) == E_HANDLE);
 	CHECK(open_kind(OBJ_TASK, DESC_READ) == E_INVAL);
 	sys_handle_close_range(0, 63, 0);
@@ -65,7 +66,8 @@ static void offsets(void)
 	CHECK(sys_descriptor_read((uint64_t)dup, USER(buf), 2, 0) == 2 && buf[0] == 'd' && sys_descriptor_seek((uint64_t)ro, 0, 1) == 5);
 	CHECK(sys_descriptor_read_at((uint64_t)ro, USER(buf), 1, 1) == 1 && buf[0] == 'b' && sys_descriptor_seek((uint64_t)ro, 0, 1) == 5);
 	CHECK(sys_descriptor_read_at((uint64_t)ro, USER(buf), 1, ~0ull) == E_INVAL);
-	CHECK(sys_descriptor_seek((uint64_t)ro, (uint64_t)-6, 1) == E_INVAL && sys_descriptor_seek((uint64_t)ro, INT64_MAX, 1) == E_OVERFLOW);
+	CHECK(sys_descriptor_seek((uint64_t)ro, (uint64_t)-6, 1) == E_INVAL &&
+	      sys_descriptor_seek((uint64_t)ro, INT64_MAX, 1) == E_OVERFLOW);
 	CHECK(sys_descriptor_seek((uint64_t)ro, (uint64_t)-4, 2) == 60 && sys_descriptor_read((uint64_t)ro, USER(buf), 8, 0) == 4);
 	sys_handle_close(c);
 	sys_handle_close_range(0, 63, 0);
@@ -113,7 +115,8 @@ static void eventfd(void)
 	int64_t c = sys_counter_create(H_SELF, 0, 0), fd = file_open((handle_t)c, DESC_READ | DESC_WRITE | DESC_NONBLOCK);
 
 	CHECK(sys_descriptor_read((uint64_t)fd, USER(&v), 8, DEADLINE_NEVER) == E_AGAIN);
-	CHECK(sys_descriptor_write((uint64_t)fd, USER(&v), 8, DEADLINE_NEVER) == 8 && sys_descriptor_write((uint64_t)fd, USER(&v), 4, 0) == E_INVAL);
+	CHECK(sys_descriptor_write((uint64_t)fd, USER(&v), 8, DEADLINE_NEVER) == 8 &&
+	      sys_descriptor_write((uint64_t)fd, USER(&v), 4, 0) == E_INVAL);
 	v = ~0ull;
 	CHECK(sys_descriptor_write((uint64_t)fd, USER(&v), 8, 0) == E_INVAL);
 	v = COUNTER_MAX;
