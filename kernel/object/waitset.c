@@ -304,8 +304,10 @@ static void put_back(struct waitset *ws, struct list *again)
 	spin_lock(&ws->object.lock);
 	while ((l = list_pop(again)))
 		list_push_back(&ws->ready, l);
-	waitqueue_wake_one(&ws->waiters, 0);
-	observers_notify(&ws->observers, POLL_IN | POLL_RDNORM);
+	if (!list_empty(&ws->waiters.waiters))
+		waitqueue_wake_one(&ws->waiters, 0);
+	if (!list_empty(&ws->observers.list))
+		observers_notify(&ws->observers, POLL_IN | POLL_RDNORM);
 	spin_unlock(&ws->object.lock);
 }
 

@@ -25,7 +25,6 @@ struct runqueue {
 	uint64_t idle_ns;
 	uint8_t running;		/* priority of what runs; others read it: the thread itself may be gone */
 	struct thread *leaving;		/* whose lock schedule_finish drops */
-	struct thread *dead;		/* whose last reference it drops */
 	struct endpoint *deferred;	/* to be kicked, with a reference */
 };
 static struct runqueue runqueues[CPUS_MAX];
@@ -155,18 +154,27 @@ static void enqueue(struct thread *t, bool front)
 
 /* --- switching -------------------------------------------------------------------------------------- */
 
+/* The old thread yielded, and its stack is free only now, or it is dead. */
+static __attribute__((noinline)) void finish_rare(struct thread *old)
+{
+	bool dead = old->state == TS_DEAD;
+
+	if (!dead)
+		enqueue(old, false);
+	spin_unlock(&old->object.lock);
+	if (dead)
+		object_put(&old->object);
+}
+
 /* On the new thread's stack: what could not be done while the old one was on its own. */
 void schedule_finish(void)
 {
-	struct runqueue *rq = &runqueues[cpu_id()];
-	struct thread *dead = rq->dead;
+	struct thread *old = runqueues[cpu_id()].leaving;
 
-	rq->dead = NULL;
-	if (rq->leaving->state == TS_READY)	/* it yielded; its stack is free only now */
-		enqueue(rq->leaving, false);
-	spin_unlock(&rq->leaving->object.lock);
-	if (dead)
-		object_put(&dead->object);
+	if (unlikely(old->state == TS_READY || old->state == TS_DEAD))
+		finish_rare(old);
+	else
+		spin_unlock(&old->object.lock);
 }
 
 /*
@@ -367,7 +375,6 @@ _Noreturn void sched_exit(void)
 	arch_ext_drop(t);
 	spin_lock(&t->object.lock);
 	t->state = TS_DEAD;
-	runqueues[cpu_id()].dead = t;
 	switch_to(pick(), false);
 	panic("a dead thread runs");
 }
