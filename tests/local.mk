@@ -8,6 +8,8 @@ boot_tests = \
 	tests/boot/bad.bats \
 	tests/boot/debug.bats \
 	tests/boot/linux.bats \
+	tests/boot/machines.bats \
+	tests/boot/quota.bats \
 	tests/boot/run.bats \
 	tests/boot/shell.bats
 TESTS += $(boot_tests)

@@ -1,0 +1,90 @@
+# machines.bats -- the same command on every machine and by every way of booting; machines that end badly.
+
+load ../lib/guest
+
+setup() {
+	needs_tessera
+}
+
+# works OPTIONS: many processes and pipes at a time give the right answer on such a machine.
+works() {
+	local script='n=0; while [ $n -lt 12 ]; do seq 1 200 | sort -rn | sed 1q & n=$((n+1)); done | sort | uniq -c'
+	run guest "$@" -- sh -c "$script; nproc"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$(echo ${lines[0]})" = "12 200" ]
+	[ "${lines[1]}" = "$cpus" ]
+}
+
+@test "PVH: one CPU" {
+	cpus=1 works --smp 1
+}
+
+@test "PVH: two CPUs" {
+	cpus=2 works --smp 2
+}
+
+@test "PVH: four CPUs that are qemu64, and 64 MiB" {
+	cpus=4 works --smp 4 --cpu qemu64 --mem 64M
+}
+
+@test "BIOS: an ISO on two CPUs" {
+	cpus=2 works --iso --smp 2
+}
+
+@test "UEFI: an ISO on two CPUs" {
+	cpus=2 works --iso --uefi --smp 2 --mem 512M
+}
+
+@test "a machine with 16 MiB is told that this is too little" {
+	run guest --mem 16M -- true
+	echo "$output"
+	[ "$status" -eq 125 ]
+	[ "$(grep -c 'too little memory: [0-9]* KiB' <<< "$output")" -eq 1 ]
+}
+
+@test "a kernel without a boot archive says so in one line and ends" {
+	status=0
+	timeout 60 qemu-system-x86_64 -machine q35 -m 128M -nodefaults -display none -no-reboot \
+		-device isa-debug-exit,iobase=0xf4,iosize=4 -serial "file:$BATS_TEST_TMPDIR/log" \
+		-kernel "$TESSERA_BUILD/kernel/tessera.elf" -append 'debugexit log=serial' || status=$?
+	cat "$BATS_TEST_TMPDIR/log"
+	[ "$status" -ne 0 ]
+	[ "$status" -ne 33 ]
+	[ "$status" -ne 124 ]
+	[ "$(grep -c . "$BATS_TEST_TMPDIR/log")" -eq 1 ]
+	grep -q 'no boot archive' "$BATS_TEST_TMPDIR/log"
+}
+
+# first_process SCRIPT: run with a process 1 of our own instead of the runner.
+first_process() {
+	local layout=$BATS_TEST_TMPDIR/layout
+	mkdir -p "$layout/kernel" "$layout/rootfs"
+	cp "$TESSERA_BUILD/kernel/tessera.elf" "$layout/kernel"
+	cp "$TESSERA_BUILD/rootfs/root.cpio" "$layout/rootfs"
+	cp "$TESSERA_BUILD/system.cpio" "$layout"
+	printf '#!/bin/sh\n%s\n' "$1" > "$layout/rootfs/init"
+	chmod 755 "$layout/rootfs/init"
+	run python3 "$(dirname "$TESSERA")/tools/qemu/main.py" --layout "$layout" run --timeout 60 -- true
+	echo "$output"
+	[ "$status" -eq 125 ]
+}
+
+@test "the exit of process 1 is the end of everything: power off, and run fails saying so" {
+	first_process 'sleep 1000 & exit 3'
+	[[ $output == *"before it could run the command"* ]]
+	[ "$(grep -c 'init (pid 1) exited with status 3: power off' <<< "$output")" -eq 1 ]
+}
+
+@test "a process 1 that cannot be run is said so" {
+	first_process 'exec /no/such/program'
+	[[ $output == *"init (pid 1) exited with status 127"* ]]
+}
+
+@test "kill -9 of anything but process 1 is its end alone" {
+	run guest -- sh -c 'kill -9 1; sleep 100 & kill -9 $!; wait $!; echo $?; sh -c "kill -9 \$PPID"; echo late' 2> /dev/null
+	echo "$output"
+	[ "$status" -eq 137 ]
+	[ "${lines[0]}" = 137 ]
+	[[ $output != *late* ]]
+}
