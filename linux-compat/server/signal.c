@@ -274,7 +274,7 @@ static void set_act(struct process *p, struct thread *only, uint64_t set)
 	}
 }
 
-/* It runs again: what came while it was stopped happens now. */
+/* Before it runs again: what came while it was stopped happens now. */
 static void pending_reconsider(struct process *p)
 {
 	set_act(p, NULL, p->pending.set);
@@ -286,11 +286,12 @@ void process_continue(struct process *p)
 {
 	if (!p->stopped)
 		return;
-	tess_task_resume(p->image->task);
 	p->stopped = false;
 	p->stop_unreported = false;
 	p->continue_unreported = true;
 	pending_reconsider(p);
+	if (!p->stopped && p->state == PROCESS_ALIVE)	/* on another CPU it runs at once */
+		tess_task_resume(p->image->task);
 	child_notify(p, CLD_CONTINUED, 0xffff);
 }
 
