@@ -144,14 +144,14 @@ static int tmpfs_fill(struct super *s, const char *text)
 	if (!options_parse(text, &o))
 		return -EINVAL;
 	if (o.size == 0)
-		o.size = memory_half() * 2;
+		o.size = memory_half() + memory_half() / 4;
 	return tmpfs_root(s, &o);
 }
 
 /* The initial root: no limit but memory, as Linux's initramfs. */
 static int rootfs_fill(struct super *s, const char *text)
 {
-	struct options o = { .size = memory_half() * 2, .mode = 0755 };
+	struct options o = { .size = memory_half() + memory_half() / 4, .mode = 0755 };
 
 	(void)text;
 	return tmpfs_root(s, &o);
