@@ -7,7 +7,7 @@ expect() {
 }
 
 @test "the shell has job control, a size and a home on Linux" {
-	run expect 'wait:# $' 'send:stty size; pwd; echo re""ady; sleep 100\r' 'wait:^ready' 'send:\x1a' \
+	run expect 'wait:# $' 'send:stty size; pwd; sh -c "echo re\\ady; sleep 100; :"\r' 'wait:^ready' 'send:\x1a' \
 		'wait:Stopped' 'send:poweroff\r' end -- "$TESSERA" shell --on linux
 	equals "$status" 0
 	[[ $output == *"43 131"* && $output == */root* ]]
