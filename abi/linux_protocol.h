@@ -108,6 +108,7 @@ enum linux_op {
 	LX_PRCTL,	/* [1] option [2..5] arguments; payload: name for PR_SET_NAME */
 	LX_REBOOT,	/* [1] command */
 	LX_UNKNOWN,	/* [1] number of a system call that the translator does not know: counted, answers 0 */
+	LX_SYSLOG,	/* [1] action of syslog(2); bulk_in: text, words[0] bytes */
 	LX_PERSONALITY,
 
 	/* --- signals ------------------------------------------------------------------------------ */

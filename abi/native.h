@@ -306,6 +306,7 @@ struct system_info {
 	char cpu_vendor[16], cpu_model[52];
 	uint32_t cpu_signature, cpu_features[4];	/* CPUID 1 eax; 1 edx, 1 ecx, 7 ebx, 80000001 edx */
 	char build_id[44];
+	uint64_t log_end;	/* bytes ever written to the log: the end of log_read */
 };
 enum power { POWER_OFF_ABI = 1, POWER_RESET = 2 };
 struct trace_entry { uint64_t time_ns; uint16_t event, cpu; uint32_t thread; uint64_t a, b; };

@@ -70,6 +70,17 @@ int64_t sys_log_write(uint64_t text, uint64_t len)
 	return 0;
 }
 
+/* Bytes ever written: the position after the newest. */
+uint64_t log_end(void)
+{
+	uint64_t end;
+
+	spin_lock(&log_lock);
+	end = written;
+	spin_unlock(&log_lock);
+	return end;
+}
+
 int64_t sys_log_read(uint64_t platform, uint64_t position, uint64_t buf, uint64_t len)
 {
 	char piece[256];

@@ -58,6 +58,7 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 
 void log_text(const char *text, size_t len);	/* to the kernel log */
+uint64_t log_end(void);
 extern bool log_serial;				/* and to COM1 */
 extern uint8_t panicking;
 uint64_t random_u64(void);	/* the kernel's generator; also random_fill(buf, len) in random.c */

@@ -81,6 +81,7 @@ int64_t sys_system_query(uint64_t info)
 	i->ctx_switches = sched_switches;
 	i->runnable = sched_runnable();
 	i->tsc_hz = tsc_hz;
+	i->log_end = log_end();
 	for (uint32_t c = 0; c < cpu_count; c++) {
 		i->idle_ns[c] = sched_idle_ns(c);
 		i->user_ns[c] = i->uptime_ns - MIN(i->idle_ns[c], i->uptime_ns);

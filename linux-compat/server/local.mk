@@ -19,6 +19,7 @@ process_sources = \
 	linux-compat/server/robust.c \
 	linux-compat/server/session.c \
 	linux-compat/server/signal.c \
+	linux-compat/server/klog.c \
 	linux-compat/server/system.c \
 	linux-compat/server/tty.c \
 	linux-compat/server/tty_ioctl.c \

@@ -15,6 +15,14 @@ static char names[6][65] = { "Linux", "tessera", "6.1.0-tessera", "#1 SMP PREEMP
 static struct { uint32_t number; uint64_t count; char program[16]; } unknown[UNKNOWN_MAX];
 static uint32_t nunknown;
 
+static const struct { uint32_t number; const char *name; } call_names[] = {
+#define CALL(number, name, level, format, test, missing) { number, #name },
+#define NONE(number, name, why) { number, #name },
+#include "../table/calls.h"
+#undef CALL
+#undef NONE
+};
+
 /* --- names -------------------------------------------------------------------------------------------- */
 
 void request_uname(struct request *r)
@@ -290,13 +298,22 @@ void request_unknown(struct request *r)
 	request_reply(r, 0);
 }
 
+static const char *call_name(uint32_t number)
+{
+	for (uint32_t i = 0; i < sizeof(call_names) / sizeof(call_names[0]); i++)
+		if (call_names[i].number == number)
+			return call_names[i].name;
+	return "?";
+}
+
+/* A line for each: number, name, how often, the program that asked first. */
 int unimplemented_text(char *buf, uint32_t len)
 {
 	uint32_t used = 0;
 
 	for (uint32_t i = 0; i < nunknown && used < len; i++) {
-		int n = snprintf(buf + used, len - used, "%u %lu %s\n", unknown[i].number,
-			(unsigned long)unknown[i].count, unknown[i].program);
+		int n = snprintf(buf + used, len - used, "%u %s %lu %s\n", unknown[i].number,
+			call_name(unknown[i].number), (unsigned long)unknown[i].count, unknown[i].program);
 
 		if (n < 0 || (uint32_t)n >= len - used)
 			break;

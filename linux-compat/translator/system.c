@@ -9,15 +9,10 @@
 
 /* --- unknown numbers -------------------------------------------------------------------------------- */
 
-/* ENOSYS; linuxd hears of each number once, for /proc/tessera/unimplemented. */
+/* ENOSYS; linuxd counts it for /proc/tessera/unimplemented. */
 static int64_t call_unknown_number(const struct call_frame *f)
 {
-	struct task_state *s = self_state();
-	uint32_t nr = (uint32_t)f->orig_rax;
-	uint64_t bit = 1ull << nr % 64;
-
-	if (!(__atomic_fetch_or(&s->unknown[nr / 64], bit, __ATOMIC_RELAXED) & bit))
-		server_call(LX_UNKNOWN, nr, 0, 0);
+	server_call(LX_UNKNOWN, (uint32_t)f->orig_rax, 0, 0);
 	return -ENOSYS;
 }
 
@@ -75,6 +70,19 @@ int64_t sys_reboot(uint64_t magic, uint64_t magic2, uint64_t command)
 	if ((uint32_t)magic != 0xfee1dead || (m2 != 672274793 && m2 != 85072278 && m2 != 369367448 && m2 != 537993216))
 		return -EINVAL;
 	return server_call(LX_REBOOT, (uint32_t)command, 0, 0);
+}
+
+int64_t sys_syslog(uint64_t action, uint64_t buf, uint64_t size)
+{
+	struct ipc_message *m = request(LX_SYSLOG, (uint32_t)action, 0, 0);
+
+	if ((int32_t)size < 0 || (buf == 0 && (uint32_t)action >= 2 && (uint32_t)action <= 4))
+		return -EINVAL;
+	if (buf != 0 && size != 0 && user_probe(buf))
+		return -EFAULT;
+	m->bulk_in = buf;
+	m->bulk_in_len = (uint32_t)size < IPC_BULK_MAX ? (uint32_t)size : IPC_BULK_MAX;
+	return request_server();
 }
 
 int64_t sys_personality(uint64_t persona) { return server_call(LX_PERSONALITY, (uint32_t)persona, 0, 0); }

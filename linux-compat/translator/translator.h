@@ -73,7 +73,6 @@ struct task_state {
 	struct lx_ids ids;
 	uint64_t zone_next;		/* where to look for the next block's place */
 	struct thread_data *threads;
-	uint64_t unknown[(CALLS_MAX + 64) / 64];	/* unknown numbers that linuxd has been told of */
 	uint64_t vfork_home;		/* a block and state to use again, 0: none */
 };
 _Static_assert(sizeof(struct task_state) <= TRANSLATOR_STATE_SIZE / 2, "the rest is exec's work space");

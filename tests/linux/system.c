@@ -9,6 +9,7 @@
 #include "tap.h"
 
 #include <sched.h>
+#include <sys/klog.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/statfs.h>
@@ -261,6 +262,29 @@ TEST("statfs tells what kind of file system /proc and /tmp are")
 	CHECK_EQ(statfs(".", &fs), 0);
 	CHECK(fs.f_bsize > 0);
 	CHECK_EQ(fs.f_namelen, 255);
+}
+
+TEST("syslog: root reads the log's last lines, others may not")
+{
+	static char text[65536];
+	int size = klogctl(10, NULL, 0), n;
+	pid_t child;
+
+	CHECK(size >= 4096);
+	n = klogctl(3, text, sizeof(text));
+	CHECK(n > 0 && n <= (int)sizeof(text));
+	CHECK(text[0] == '<' && memchr(text, '[', 8));
+	n = klogctl(3, text, 300);
+	CHECK(n > 0 && n <= 300 && text[0] == '<' && text[n - 1] == '\n');
+	CHECK_ERR(klogctl(3, NULL, 100), EINVAL);
+	CHECK_ERR(klogctl(3, text, -1), EINVAL);
+	CHECK_ERR(klogctl(3, (char *)8, 100), EFAULT);
+	CHECK_ERR(klogctl(77, text, 100), EINVAL);
+	CHILD(child) {
+		CHECK_EQ(setuid(1000), 0);
+		CHECK_ERR(klogctl(5, NULL, 0), EPERM);
+	}
+	REAP(child, 0);
 }
 
 TEST("prctl: name and dumpable are kept, unknown operations are EINVAL")
