@@ -7,12 +7,15 @@ kernel_sources = \
 	kernel/arch/x86_64/usercopy.S kernel/arch/x86_64/x86.h \
 	kernel/boot/main.c \
 	kernel/debug/locks.c kernel/debug/log.c kernel/debug/panic.c kernel/debug/printf.c kernel/debug/trace.c \
-	kernel/ipc/ipc.c \
+	kernel/ipc/bulk.c kernel/ipc/call.c kernel/ipc/endpoint.c kernel/ipc/local.h kernel/ipc/notice.c \
+	kernel/ipc/receive.c kernel/ipc/transfer.c \
 	kernel/mm/clone.c kernel/mm/content.c kernel/mm/fault.c kernel/mm/frame.c kernel/mm/kmem.c \
 	kernel/mm/pool.c kernel/mm/remap.c kernel/mm/usercopy.c kernel/mm/vmo.c kernel/mm/vmo_calls.c kernel/mm/vspace.c \
 	kernel/mm/vspace_calls.c kernel/mm/zap.c \
-	kernel/object/counter.c kernel/object/descriptor.c kernel/object/hardware.c kernel/object/lease.c \
-	kernel/object/object.c kernel/object/pipe.c kernel/object/poll.c kernel/object/string.c \
+	kernel/object/counter.c kernel/object/descriptor.c kernel/object/descriptor_calls.c \
+	kernel/object/descriptor_io.c kernel/object/hardware.c kernel/object/iter.c kernel/object/lease.c \
+	kernel/object/local.h kernel/object/object.c kernel/object/pipe.c kernel/object/poll.c \
+	kernel/object/stream.c kernel/object/string.c \
 	kernel/object/table.c kernel/object/timer_object.c kernel/object/tree.c kernel/object/waitset.c \
 	kernel/sched/futex.c kernel/sched/sched.c kernel/sched/task.c kernel/sched/thread.c kernel/sched/wait.c \
 	kernel/syscall/native.c \

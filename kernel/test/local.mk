@@ -49,8 +49,12 @@ EXTRA_DIST += kernel/test/README.md kernel/mm/README.md
 noinst_LIBRARIES += kernel/test/libobject_host.a
 kernel_test_libobject_host_a_SOURCES = \
 	kernel/test/object_host.c kernel/test/object_host.h kernel/debug/locks.c kernel/debug/printf.c \
-	kernel/ipc/ipc.c kernel/object/counter.c kernel/object/descriptor.c kernel/object/lease.c \
-	kernel/object/object.c kernel/object/pipe.c kernel/object/poll.c kernel/object/table.c \
+	kernel/ipc/bulk.c kernel/ipc/call.c kernel/ipc/endpoint.c kernel/ipc/local.h kernel/ipc/notice.c \
+	kernel/ipc/receive.c kernel/ipc/transfer.c \
+	kernel/object/counter.c kernel/object/descriptor.c kernel/object/descriptor_calls.c \
+	kernel/object/descriptor_io.c kernel/object/iter.c kernel/object/lease.c kernel/object/local.h \
+	kernel/object/object.c kernel/object/pipe.c kernel/object/poll.c \
+	kernel/object/stream.c kernel/object/table.c \
 	kernel/object/timer_object.c kernel/object/tree.c kernel/object/waitset.c \
 	kernel/sched/futex.c kernel/sched/sched.c kernel/sched/wait.c kernel/time/random.c
 kernel_test_libobject_host_a_CPPFLAGS = $(kernel_test_cppflags)
