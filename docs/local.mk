@@ -28,6 +28,7 @@ EXTRA_DIST += \
 	docs/README.md \
 	docs/decisions/0001-differences-from-the-architecture.md \
 	docs/design/overview.md \
+	docs/design/races.md \
 	docs/test/reference_test.py \
 	docs/tour/boot.md \
 	docs/tour/linux-read.md \

@@ -6,7 +6,8 @@ kernel_sources = \
 	kernel/arch/x86_64/paging.c kernel/arch/x86_64/tlb.c kernel/arch/x86_64/trap.c \
 	kernel/arch/x86_64/usercopy.S kernel/arch/x86_64/x86.h \
 	kernel/boot/main.c \
-	kernel/debug/locks.c kernel/debug/log.c kernel/debug/panic.c kernel/debug/printf.c kernel/debug/trace.c \
+	kernel/debug/delay.c kernel/debug/locks.c kernel/debug/log.c kernel/debug/panic.c \
+	kernel/debug/printf.c kernel/debug/trace.c \
 	kernel/ipc/bulk.c kernel/ipc/call.c kernel/ipc/endpoint.c kernel/ipc/local.h kernel/ipc/notice.c \
 	kernel/ipc/receive.c kernel/ipc/transfer.c \
 	kernel/mm/clone.c kernel/mm/content.c kernel/mm/fault.c kernel/mm/frame.c kernel/mm/kmem.c \
@@ -23,7 +24,7 @@ kernel_sources = \
 	elf/elf_error.c elf/elf_parse.c
 
 KERNEL_CPPFLAGS = -I$(srcdir)/kernel/include -I$(srcdir)/kernel/arch/x86_64 -DNATIVE_CALLS=$(NATIVE_CALL_COUNT) \
-	-DDEBUG_LOCKS=$(DEBUG_LOCKS)
+	-DDEBUG_LOCKS=$(DEBUG_LOCKS) -DDEBUG_DELAYS=$(DEBUG_LOCKS)
 KERNEL_CFLAGS = -std=gnu11 -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
 	-fno-stack-protector -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
 	-fno-strict-aliasing -Wall -Wextra

@@ -8,6 +8,7 @@
 #include <elf/elf_load.h>
 #include "arch.h"
 #include "boot.h"
+#include "delay.h"
 #include "handle.h"
 #include "mm.h"
 #include "sched.h"
@@ -172,6 +173,7 @@ _Noreturn void kernel_main(void)
 	char id[44];
 	unsigned len;
 
+	delay_init();
 	mm_init();
 	sched_init();
 	arch_init_bsp();

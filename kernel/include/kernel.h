@@ -29,6 +29,10 @@ _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2
 #define DEBUG_LOCKS 0		/* 1: check ranks and holders of locks (configure --enable-debug) */
 #endif
 
+#ifndef DEBUG_DELAYS
+#define DEBUG_DELAYS 0		/* 1: delays can be forced at hand-overs (delay.h; configure --enable-debug) */
+#endif
+
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))

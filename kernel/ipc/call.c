@@ -10,6 +10,7 @@
 #include "mm.h"
 #include "sched.h"
 #include "syscalls.h"
+#include "delay.h"
 
 struct destination {
 	struct object *object;		/* what the handle named, with a reference: keeps the endpoint alive */
@@ -55,6 +56,7 @@ static status_t call_wait(struct endpoint *e, struct thread *t, struct thread *s
 		server = NULL;
 		if (likely(atomic_load(&t->call_state) == CALL_REPLIED))
 			return 0;
+		delay(DELAY_CANCEL);
 		spin_lock(&e->object.lock);
 		if (s && t->call_state == CALL_QUEUED) {
 			list_remove(&t->call_link);
@@ -156,11 +158,13 @@ int64_t sys_ipc_call(uint64_t h, uint64_t deadline)
 	t->call_via = d.via;
 	t->call_access = d.access;
 	t->call_result = 0;
+	delay(DELAY_CALL);
 
 	spin_lock(&d.endpoint->object.lock);
 	server = call_send(d.endpoint, t);
 	thread_sleep_prepare();
 	spin_unlock(&d.endpoint->object.lock);
+	delay(DELAY_SENT);
 	s = call_wait(d.endpoint, t, server, deadline, &cancelled);
 	if (unlikely(cancelled))
 		cancel_withdraw(d.endpoint, t);

@@ -10,6 +10,7 @@
 #include "local.h"
 #include "descriptor.h"
 #include "sched.h"
+#include "delay.h"
 
 /* Who is told that a notice has been taken, or will never be. */
 void notice_done(struct notice *n, uint32_t kind)
@@ -34,6 +35,7 @@ static bool notice_queue(struct endpoint *e, struct notice *n, uint32_t kind)
 {
 	bool queued = false, wake = kind != NOTICE_CLOSE;
 
+	delay(DELAY_NOTICE);
 	spin_lock(&e->object.lock);
 	if (!n->kind) {
 		n->kind = kind;

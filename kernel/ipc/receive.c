@@ -8,6 +8,7 @@
 #include "local.h"
 #include "sched.h"
 #include "syscalls.h"
+#include "delay.h"
 
 /* With the lock: take the first queued call.  Its capabilities move to caps. */
 static void call_accept(struct endpoint *e, struct thread *t, struct slot *caps, uint32_t *ncaps)
@@ -81,6 +82,7 @@ static int64_t receive(struct endpoint *e, struct thread *to, uint64_t deadline)
 		waiter_add(&e->receivers, &w);
 		thread_sleep_prepare();
 		spin_unlock(&e->object.lock);
+		delay(DELAY_RECEIVE);
 		s = thread_sleep_to(to, deadline, true);
 		if (to)
 			object_put(&to->object);
@@ -147,6 +149,7 @@ static status_t reply(struct endpoint *e, uint64_t token, struct thread **caller
 		s = caps_gather(handles, ncaps, caps);
 		REQUIRE(s == 0, s);
 	}
+	delay(DELAY_REPLY);
 	spin_lock(&e->object.lock);
 	c = token_caller(e, token);
 	if (likely(c)) {
@@ -164,6 +167,7 @@ static status_t reply(struct endpoint *e, uint64_t token, struct thread **caller
 		m->cap_flags = 0;
 	}
 	*caller = c;
+	delay(DELAY_REPLIED);
 	return 0;
 }
 

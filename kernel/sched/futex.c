@@ -7,6 +7,7 @@
  *          faults off.
  * Tested:  kernel/test/futex_test.c, tests/linux/threads; conforms to futex(2) without PI.
  */
+#include "delay.h"
 #include "futex.h"
 #include "mm.h"
 #include "syscalls.h"
@@ -128,7 +129,9 @@ static status_t sleep_on(struct sleeper *s, uint64_t deadline)
 			thread_sleep_cancel();
 			return 0;
 		}
+		delay(DELAY_FUTEX);
 		e = thread_sleep(deadline, true);
+		delay(DELAY_FUTEX);
 		if (!e)
 			continue;
 		dequeue(s);

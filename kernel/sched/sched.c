@@ -10,6 +10,7 @@
  */
 #include "sched.h"
 #include "arch.h"
+#include "delay.h"
 #include "ipc.h"
 #include "mm.h"
 #include "timer.h"
@@ -102,6 +103,7 @@ static struct thread *rq_steal(uint32_t self)
 				if (may_run_on(t, self)) {
 					rq_remove(rq, t, (uint8_t)p);
 					spin_unlock(&rq->lock);
+					delay(DELAY_STOLEN);
 					return t;
 				}
 			}
@@ -142,6 +144,7 @@ static void enqueue(struct thread *t, bool front)
 	rq_push(rq, t, front);
 	spin_unlock(&rq->lock);
 	if (cpu != self) {
+		delay(DELAY_ENQUEUED);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* it may go idle: it looks, or we see that */
 		if (t->effective > rq->running || rq->timer_set > time_ns() + SLICE_NS)
 			arch_ipi_reschedule(cpu);	/* also to start a time slice */
@@ -315,6 +318,7 @@ status_t thread_sleep_to(struct thread *target, uint64_t deadline_ns, bool inter
 		thread_sleep_cancel();
 		return s;
 	}
+	delay(DELAY_TESTED);
 	if (deadline_ns != DEADLINE_NEVER) {
 		t->timed_out = false;
 		ktimer_start(&t->timeout, deadline_ns);
@@ -537,6 +541,7 @@ _Noreturn void scheduler_idle(void)
 			continue;
 		}
 		atomic_and(&p->idle->arch.work, ~(uint64_t)WORK_RESCHEDULE);
+		delay(DELAY_IDLE);
 		if (!runqueues[p->id].count)
 			arch_idle_wait();
 	}

@@ -7,6 +7,7 @@
  * Tested:  programs/selftest, tests/linux/fork, kill.
  */
 #include "arch.h"
+#include "delay.h"
 #include "ipc.h"
 #include "mm.h"
 #include "sched.h"
@@ -169,6 +170,7 @@ void task_finish(struct task *k)
 	vspace_switch(&kernel_vspace);
 	endpoints_disown(k);
 	task_drop_parts(k);
+	delay(DELAY_FINISH);
 	death_notify(k);
 }
 
@@ -274,6 +276,7 @@ int64_t sys_task_kill(uint64_t h, uint64_t code)
 static void suspend_one(struct thread *t)
 {
 	atomic_or(&t->arch.work, (uint64_t)WORK_SUSPEND);
+	delay(DELAY_SUSPEND);
 	if (t->state == TS_RUNNING && t != current)
 		arch_ipi_reschedule(t->cpu);
 }
@@ -281,6 +284,7 @@ static void suspend_one(struct thread *t)
 static void resume_one(struct thread *t)
 {
 	atomic_and(&t->arch.work, ~(uint64_t)WORK_SUSPEND);
+	delay(DELAY_RESUME);
 	t->suspend_new = false;
 	if (t->state == TS_NEW)
 		thread_start(t);

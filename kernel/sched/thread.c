@@ -9,6 +9,7 @@
  */
 #include "thread.h"
 #include "arch.h"
+#include "delay.h"
 #include "futex.h"
 #include "ipc.h"
 #include "mm.h"
@@ -279,6 +280,7 @@ void thread_leave_kernel(void)
 	if (work & WORK_KILL)
 		thread_exit_current();
 	if (work & WORK_SUSPEND) {
+		delay(DELAY_SUSPEND);
 		thread_sleep_prepare();
 		if (atomic_load(&t->arch.work) & WORK_SUSPEND && !(t->arch.work & WORK_KILL))
 			thread_sleep(DEADLINE_NEVER, false);
@@ -299,6 +301,7 @@ static void poke(struct thread *t)
 void thread_kill(struct thread *t)
 {
 	atomic_or(&t->arch.work, (uint64_t)WORK_KILL);
+	delay(DELAY_KILL);
 	if (t->state == TS_NEW)
 		thread_start(t);
 	poke(t);
@@ -311,6 +314,7 @@ _Noreturn void thread_exit_current(void)
 	struct table *table = t->table;
 	bool last;
 
+	delay(DELAY_EXIT);
 	if (t->clear_word) {
 		uint32_t zero = 0;
 
@@ -366,11 +370,15 @@ int64_t sys_thread_notify(uint64_t h, uint64_t number, uint64_t latch, uint64_t 
 	status_t s = thread_find(h, number, RIGHT_MANAGE, &t);
 
 	REQUIRE(s == 0, s);
-	if (pending)
+	if (pending) {
+		delay(DELAY_PENDING);
 		atomic_or(&t->arch.utcb->pending, pending);
+		delay(DELAY_MASK);
+	}
 	value = atomic_load(&t->arch.utcb->mask);
 	if (latch) {
 		atomic_or(&t->arch.utcb->latch, latch);
+		delay(DELAY_LATCH);
 		poke(t);
 	}
 	object_put(&t->object);

@@ -4,6 +4,7 @@
  * Locks:   the queue's owner's; thread_wait drops and retakes it.
  * Tested:  kernel/test/pipe_test.c, tests/linux.
  */
+#include "delay.h"
 #include "thread.h"
 
 void waiter_add(struct waitqueue *q, struct waiter *w)
@@ -55,9 +56,11 @@ status_t thread_wait(struct waiter *w, struct spinlock *lock, uint64_t deadline_
 			return w->status;
 		}
 		spin_unlock(lock);
+		delay(DELAY_QUEUED);
 		s = deadline_ns ? thread_sleep(deadline_ns, true) : E_TIMEDOUT;
 		if (!deadline_ns)
 			thread_sleep_cancel();
+		delay(DELAY_WOKEN);
 		spin_lock(lock);
 		if (w->woken)
 			return w->status;

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs the conformance programs of this folder, on Linux first and then on Tessera; prints TAP.
 
-usage: conformance.py [--on linux|tessera|both|host] [-f TEXT] [--smp N] [--cpu MODEL] [AREA ...]
+usage: conformance.py [--on linux|tessera|both|host] [-f TEXT] [--smp N] [--cpu MODEL]
+                      [--icount] [--append WORDS] [--kernel FILE] [AREA ...]
 
 Each case of each area is one TAP line: "linux: pipe: end of file comes after the data, ...". One boot
 runs all areas of a system; if the guest dies or hangs in one, that is a failed line, and the areas
@@ -89,6 +90,9 @@ def command(system, areas, args):
         return ["sh", "-c", script, "sh", args.f] + areas
     words = [sys.executable, os.path.join(TOP, "tools", "qemu", "main.py"), "--layout", BUILD,
              "run", "--on", system, "--smp", str(args.smp), "--cpu", args.cpu]
+    words += ["--icount"] if args.icount else []
+    if system == "tessera":
+        words += ["--append", args.append] + (["--kernel", args.kernel] if args.kernel else [])
     for area in areas:
         words += ["--add", f"{program(area)}:/tests/{area}"]
     return words + ["--", "sh", "-c", SCRIPT, "sh", args.f] + areas
@@ -162,6 +166,9 @@ def main():
     parser.add_argument("-f", metavar="TEXT", dest="f", default="", help="only cases whose sentence has this")
     parser.add_argument("--smp", metavar="N", type=int, default=1, help="CPUs of the guest (1)")
     parser.add_argument("--cpu", metavar="MODEL", default="max", help="QEMU's CPU model (max)")
+    parser.add_argument("--icount", action="store_true", help="the guest's clock counts instructions")
+    parser.add_argument("--append", metavar="WORDS", default="", help="for Tessera's command line")
+    parser.add_argument("--kernel", metavar="FILE", help="another kernel for Tessera than the build's")
     parser.add_argument("areas", metavar="AREA", nargs="*", default=[])
     args = parser.parse_args()
     unknown = [area for area in args.areas if area not in AREAS]

@@ -119,6 +119,7 @@ class Machine:
         self.words = []        # of the kernel command line
         self.adds = []         # (host path, guest path or None)
         self.root = None       # replaces BusyBox's root
+        self.kernel_file = None    # replaces the build's kernel
         self.command = None    # argv of the command that process 1 runs for us
         self.extra = []        # further QEMU arguments
         self.folder = tempfile.mkdtemp(prefix="tessera-")
@@ -193,6 +194,8 @@ class Machine:
         return " ".join(words + self.words)
 
     def kernel(self):
+        if self.kernel_file:
+            return self.kernel_file
         return self.layout.linux() if self.system == "linux" else self.layout.kernel()
 
     def boot_arguments(self):

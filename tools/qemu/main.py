@@ -73,6 +73,7 @@ def options_add(parser, on=True):
                         help="the guest's clock counts instructions, 1 ns each")
     parser.add_argument("--append", metavar="WORDS", default="",
                         help="more words for the kernel's command line")
+    parser.add_argument("--kernel", metavar="FILE", help="another kernel than the one that was built")
     parser.add_argument("--disk", metavar="IMG", help="not yet")
     parser.add_argument("--net", action="store_true", help="not yet")
     parser.add_argument("--verbose", action="store_true", help="show the console log on stderr")
@@ -118,7 +119,7 @@ def machine_make(args):
     layout = machine.Layout(args.layout)
     made = Machine(layout, getattr(args, "on", "tessera"))
     made.smp, made.memory, made.cpu, made.accel = args.smp, args.mem, args.cpu, args.accel
-    made.icount, made.adds, made.root = args.icount, args.add, args.root
+    made.icount, made.adds, made.root, made.kernel_file = args.icount, args.add, args.root, args.kernel
     made.command = getattr(args, "command", None)
     if made.system == "linux" and not args.verbose:
         made.words.append("quiet")
