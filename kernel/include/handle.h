@@ -40,6 +40,7 @@ status_t handle_get_slot(handle_t h, enum object_type type, uint32_t rights, str
 /* of any type, with what its slot says */
 status_t handle_get_badge(handle_t h, struct object **out, uint32_t *rights, uint64_t *badge);
 void slot_drop(struct slot *s);
+void slot_restrict(struct slot *s, uint32_t rights);
 
 /* H_SELF or a handle: the pool / task / vspace (a Task handle serves as its vspace and pool) */
 status_t pool_get(handle_t h, struct pool **out);

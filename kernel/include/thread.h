@@ -74,7 +74,7 @@ struct thread {
 	uint32_t bulk_len, bulk_room, bulk_got;
 	struct slot call_caps[IPC_CAPS];
 	uint32_t call_ncaps;
-	struct notice cancel;
+	struct notice cancel, fault;
 	struct list call_link;
 	struct lease *op_lease;		/* of the capability the current operation came through */
 };
@@ -93,8 +93,8 @@ struct task {
 	bool dying, dead;
 	uint64_t badge;
 	struct endpoint *notify;	/* told of its death and its faults */
-	struct list endpoints;		/* that it receives from */
-	struct notice death, fault, memory;
+	struct list endpoints;		/* that it has received from: struct server of endpoint.c */
+	struct notice death, memory;
 	uint64_t code;
 	uint64_t ceiling_file_size, ceiling_cpu_ns;
 	uint64_t user_ns, kernel_ns, faults_minor, faults_major, switches_voluntary, switches_involuntary;
@@ -169,6 +169,7 @@ status_t task_new(struct pool *pool, struct vspace *vs, struct table *descriptor
 struct thread *task_thread(struct task *t, uint32_t number);	/* with a reference, or NULL */
 struct table *thread_table(struct thread *t);	/* the same */
 void endpoint_notify(struct endpoint *e, struct notice *n, uint32_t kind);	/* queue unless queued */
+void endpoint_notify_fault(struct endpoint *e, struct thread *t, const uint64_t *words);
 void schedule_yield(void);
 
 #endif

@@ -58,32 +58,25 @@ static status_t call_wait(struct endpoint *e, struct thread *t, struct thread *s
 			return 0;
 		delay(DELAY_CANCEL);
 		spin_lock(&e->object.lock);
-		if (s && t->call_state == CALL_QUEUED) {
-			list_remove(&t->call_link);
-			spin_unlock(&e->object.lock);
-			return s;
-		}
-		if (s == E_GONE && t->call_state == CALL_RECEIVED) {
-			entry_give(e, t->call_index);
-			spin_unlock(&e->object.lock);
-			return s;
-		}
-		if (s && !*cancelled && t->call_state == CALL_RECEIVED) {
+		if (s && (t->call_state == CALL_QUEUED || (s == E_GONE && t->call_state == CALL_RECEIVED))) {
+			call_end(e, t, s);
+		} else if (s && !*cancelled && t->call_state == CALL_RECEIVED) {
 			cancel_send(e, t);
 			*cancelled = true;
 		}
 		thread_sleep_prepare();
 		spin_unlock(&e->object.lock);
-		if (atomic_load(&t->call_state) == CALL_REPLIED) {
+		if (atomic_load(&t->call_state) >= CALL_REPLIED) {
 			thread_sleep_cancel();
-			return 0;
+			return t->call_state == CALL_REPLIED ? 0 : t->call_result;
 		}
 	}
 }
 
 /*
  * With the lock: to a waiting receiver at once, or into the queue.  The receiver to wake, with a reference,
- * or NULL.  A call with capabilities is taken from the queue by the receiver, which installs them.
+ * or NULL.  A call with capabilities is taken from the queue by the receiver, which installs them.  On a
+ * closed endpoint the call is over, and the caller does not sleep.
  */
 static struct thread *call_send(struct endpoint *e, struct thread *t)
 {
@@ -93,8 +86,13 @@ static struct thread *call_send(struct endpoint *e, struct thread *t)
 
 	t->call_endpoint = e;
 	t->call_state = CALL_QUEUED;
+	thread_sleep_prepare();
 	if (unlikely(list_empty(&e->receivers.waiters))) {
 		list_push_back(&e->callers, &t->call_link);
+		if (unlikely(e->closed)) {
+			call_end(e, t, E_GONE);
+			thread_sleep_cancel();
+		}
 		return NULL;
 	}
 	w = list_entry(e->receivers.waiters.next, struct waiter, link);
@@ -123,7 +121,7 @@ static status_t call_finish(struct thread *t, uint64_t bulk_in, handle_t reserve
 	if (t->bulk_got && user_copy_out(bulk_in, t->bulk, t->bulk_got))
 		s = E_FAULT;
 	m->bulk_in_len = t->bulk_got;
-	return s ? s : t->call_result;
+	return s;
 }
 
 int64_t sys_ipc_call(uint64_t h, uint64_t deadline)
@@ -157,12 +155,10 @@ int64_t sys_ipc_call(uint64_t h, uint64_t deadline)
 	t->call_badge = d.badge;
 	t->call_via = d.via;
 	t->call_access = d.access;
-	t->call_result = 0;
 	delay(DELAY_CALL);
 
 	spin_lock(&d.endpoint->object.lock);
 	server = call_send(d.endpoint, t);
-	thread_sleep_prepare();
 	spin_unlock(&d.endpoint->object.lock);
 	delay(DELAY_SENT);
 	s = call_wait(d.endpoint, t, server, deadline, &cancelled);

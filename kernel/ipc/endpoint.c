@@ -1,15 +1,25 @@
 /*
- * endpoint.c -- the endpoint: its life, its table of calls in progress, and the task that serves it.
+ * endpoint.c -- the endpoint: its life, its table of calls in progress, and the tasks that serve it.
  *
- * Owns:    the entries of received calls (chunks are made as they are needed, and stay); which endpoints
- *          a task receives from.
- * Locks:   endpoint.lock for the entries; owners_lock, then the owner's task.lock, for the owner.
+ * Owns:    the entries of received calls (chunks are made as they are needed, and stay); which tasks have
+ *          received from it, so that the calls of one that dies end.
+ * Life:    capabilities to receive are counted.  When the last one goes, in whatever table or message it
+ *          was, the endpoint is closed: every call, queued, received or to come, ends with E_GONE, and
+ *          notices are dropped.  Others may hold the object for long (callers, Descriptors, tasks).
+ * Locks:   endpoint.lock for the entries; owners_lock for the servers.
  * Fails:   E_NOMEM.
  * Tested:  kernel/test/ipc_test.c, programs/selftest.
  */
 #include "local.h"
 #include "mm.h"
 #include "syscalls.h"
+
+/* A task that has received from an endpoint. */
+struct server {
+	struct list of_endpoint, of_task;
+	struct endpoint *endpoint;
+	struct task *task;
+};
 
 static struct spinlock owners_lock = SPINLOCK(RANK_TASKS);
 
@@ -26,37 +36,27 @@ int64_t sys_endpoint_create(uint64_t pool)
 	list_init(&e->callers);
 	waitqueue_init(&e->receivers);
 	list_init(&e->notices);
-	list_init(&e->owner_link);
+	list_init(&e->servers);
+	e->holders = 1;
 	return handle_install(false, &e->object, RIGHTS_ALL, 0);
 }
 
-/* With owners_lock. */
-static void owner_drop(struct endpoint *e)
-{
-	if (!e->owner)
-		return;
-	spin_lock(&e->owner->object.lock);
-	list_remove(&e->owner_link);
-	spin_unlock(&e->owner->object.lock);
-	e->owner = NULL;
-	e->owner_koid = 0;
-}
-
+/* Nobody can receive from it any more, so nobody has a reference but this last one. */
 void endpoint_release(struct object *o)
 {
 	struct endpoint *e = container_of(o, struct endpoint, object);
 	struct list *l;
 
-	KASSERT(list_empty(&e->callers));
-	spin_lock(&owners_lock);
-	owner_drop(e);
-	spin_unlock(&owners_lock);
-	while ((l = list_pop(&e->notices))) {
-		struct notice *n = list_entry(l, struct notice, link);
-		uint32_t kind = n->kind;
-
-		n->kind = 0;
-		notice_done(n, kind);
+	KASSERT(e->closed && list_empty(&e->callers) && list_empty(&e->notices));
+	for (;;) {
+		spin_lock(&owners_lock);
+		l = list_pop(&e->servers);
+		if (l)
+			list_remove(&list_entry(l, struct server, of_endpoint)->of_task);
+		spin_unlock(&owners_lock);
+		if (!l)
+			break;
+		kmem_free(o->pool, list_entry(l, struct server, of_endpoint), sizeof(struct server));
 	}
 	for (uint32_t i = 0; i < CALLS_CHUNKS && e->chunks[i]; i++)
 		kmem_free(o->pool, e->chunks[i], CALLS_CHUNK * sizeof(struct call_entry));
@@ -73,20 +73,55 @@ status_t endpoint_get(handle_t h, struct endpoint **out)
 	return s;
 }
 
-void endpoint_own(struct endpoint *e)
+/* --- who serves it ------------------------------------------------------------------------------------- */
+
+/* With owners_lock: the current task receives now; false: it has no struct server yet. */
+static bool server_find(struct endpoint *e)
+{
+	e->owner_koid = current->task->object.koid;
+	list_for_each(l, &e->servers)
+		if (list_entry(l, struct server, of_endpoint)->task == current->task)
+			return true;
+	return false;
+}
+
+/* Called at every receive: what does not change costs one comparison. */
+status_t endpoint_own(struct endpoint *e)
 {
 	struct task *task = current->task;
+	struct server *new = NULL;
+	bool found;
 
-	if (e->owner_koid == task->object.koid)
-		return;
+	if (likely(e->owner_koid == task->object.koid))
+		return 0;
+	for (;;) {
+		spin_lock(&owners_lock);
+		found = server_find(e);
+		if (!found && new) {
+			*new = (struct server){ .endpoint = e, .task = task };
+			list_push_back(&e->servers, &new->of_endpoint);
+			list_push_back(&task->endpoints, &new->of_task);
+		}
+		spin_unlock(&owners_lock);
+		if (found || new)
+			break;
+		new = kmem_alloc(e->object.pool, sizeof(*new));
+		REQUIRE(new, E_NOMEM);
+	}
+	if (found && new)
+		kmem_free(e->object.pool, new, sizeof(*new));
+	return 0;
+}
+
+bool task_serves(struct task *k, uint64_t endpoint_koid)
+{
+	bool found = false;
+
 	spin_lock(&owners_lock);
-	owner_drop(e);
-	spin_lock(&task->object.lock);
-	list_push_back(&task->endpoints, &e->owner_link);
-	spin_unlock(&task->object.lock);
-	e->owner = task;
-	e->owner_koid = task->object.koid;
+	list_for_each(l, &k->endpoints)
+		found |= list_entry(l, struct server, of_task)->endpoint->object.koid == endpoint_koid;
 	spin_unlock(&owners_lock);
+	return found;
 }
 
 /* Room for one more entry, unless there are as many as there may be: then calls stay queued. */
@@ -110,21 +145,20 @@ status_t entries_reserve(struct endpoint *e)
 	return 0;
 }
 
-/* --- the receiving task died ------------------------------------------------------------------ */
+/* --- the end of calls ------------------------------------------------------------------------------------ */
 
-static void owner_died(struct endpoint *e)
+/* The calls that `task` (NULL: anybody) has received and not answered end without an answer. */
+static void received_end(struct endpoint *e, const struct task *task)
 {
 	for (uint32_t i = 0; i < e->ncalls; i++) {
-		struct thread *c;
+		struct call_entry *entry = entry_at(e, i);
+		struct thread *c = NULL;
 
 		spin_lock(&e->object.lock);
-		c = entry_at(e, i)->caller;
-		if (c) {
+		if (entry->caller && (!task || entry->server == task)) {
+			c = entry->caller;
 			object_get(&c->object);
-			c->call_result = E_GONE;
-			c->call_ncaps = 0;
-			entry_give(e, i);
-			atomic_store(&c->call_state, CALL_REPLIED);
+			call_end(e, c, E_GONE);
 		}
 		spin_unlock(&e->object.lock);
 		if (c) {
@@ -134,9 +168,64 @@ static void owner_died(struct endpoint *e)
 	}
 }
 
+static void queued_end(struct endpoint *e)
+{
+	struct thread *c;
+
+	do {
+		c = NULL;
+		spin_lock(&e->object.lock);
+		if (!list_empty(&e->callers)) {
+			c = list_entry(e->callers.next, struct thread, call_link);
+			object_get(&c->object);
+			call_end(e, c, E_GONE);
+		}
+		spin_unlock(&e->object.lock);
+		if (c) {
+			thread_wake(c);
+			object_put(&c->object);
+		}
+	} while (c);
+}
+
+static void notices_drop(struct endpoint *e)
+{
+	struct list *l;
+
+	do {
+		struct notice *n;
+		uint32_t kind = 0;
+
+		spin_lock(&e->object.lock);
+		l = list_pop(&e->notices);
+		n = list_entry(l, struct notice, link);
+		if (l) {
+			kind = n->kind;
+			n->kind = 0;
+		}
+		spin_unlock(&e->object.lock);
+		if (l)
+			notice_done(n, kind);
+	} while (l);
+}
+
+void endpoint_unhold(struct endpoint *e)
+{
+	if (atomic_sub(&e->holders, 1))
+		return;
+	spin_lock(&e->object.lock);
+	e->closed = true;
+	waitqueue_wake_all(&e->receivers, E_GONE);	/* they came with a capability that has gone since */
+	spin_unlock(&e->object.lock);
+	queued_end(e);
+	received_end(e, NULL);
+	notices_drop(e);
+}
+
 void endpoints_disown(struct task *k)
 {
 	for (;;) {
+		struct server *s;
 		struct endpoint *e;
 		bool alive;
 
@@ -145,12 +234,19 @@ void endpoints_disown(struct task *k)
 			spin_unlock(&owners_lock);
 			return;
 		}
-		e = list_entry(k->endpoints.next, struct endpoint, owner_link);
-		owner_drop(e);
+		s = list_entry(k->endpoints.next, struct server, of_task);
+		e = s->endpoint;
+		list_remove(&s->of_task);
+		s->task = NULL;
+		if (e->owner_koid == k->object.koid)
+			e->owner_koid = 0;
 		alive = object_try_get(&e->object);	/* else its release waits for owners_lock */
+		if (alive)
+			list_remove(&s->of_endpoint);
 		spin_unlock(&owners_lock);
 		if (alive) {
-			owner_died(e);
+			received_end(e, k);
+			kmem_free(e->object.pool, s, sizeof(*s));
 			object_put(&e->object);
 		}
 	}

@@ -19,7 +19,7 @@ static inline struct ipc_message *message(struct thread *t) { return &t->arch.ut
 
 /* --- endpoint.c --- */
 status_t endpoint_get(handle_t h, struct endpoint **out);	/* of a RECEIVE capability, with a reference */
-void endpoint_own(struct endpoint *e);		/* the current task receives from it now */
+status_t endpoint_own(struct endpoint *e);	/* the current task receives from it now */
 status_t entries_reserve(struct endpoint *e);	/* room for one more entry; no lock held */
 
 /* --- notice.c --- */
@@ -80,6 +80,17 @@ static inline void entry_give(struct endpoint *e, uint32_t index)
 		waitqueue_wake_one(&e->receivers, 0);
 }
 
+/* The call is over without an answer; the caller is to be woken. */
+static inline void call_end(struct endpoint *e, struct thread *caller, status_t why)
+{
+	if (caller->call_state == CALL_QUEUED)
+		list_remove(&caller->call_link);
+	else
+		entry_give(e, caller->call_index);
+	caller->call_result = why;
+	atomic_store(&caller->call_state, CALL_ENDED);
+}
+
 /* With the lock: the sleeping caller of a token, or NULL. */
 static inline struct thread *token_caller(struct endpoint *e, uint64_t token)
 {
@@ -123,6 +134,7 @@ static inline void deliver(struct endpoint *e, struct thread *caller, struct thr
 	struct call_entry *c = entry_at(e, index);
 
 	c->caller = caller;
+	c->server = server->task;
 	caller->call_index = index;
 	caller->call_state = CALL_RECEIVED;
 	words_copy(to, message(caller));

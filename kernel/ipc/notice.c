@@ -12,42 +12,56 @@
 #include "sched.h"
 #include "delay.h"
 
-/* Who is told that a notice has been taken, or will never be. */
+/* What a notice keeps while it is queued; NULL: an ending Descriptor, which is nobody's any more. */
+static struct object *kept(struct notice *n, uint32_t kind)
+{
+	switch (kind) {
+	case NOTICE_DEATH:	return &container_of(n, struct task, death)->object;
+	case NOTICE_MEMORY:	return &container_of(n, struct task, memory)->object;
+	case NOTICE_FAULT:	return &container_of(n, struct thread, fault)->object;
+	case NOTICE_CANCEL:	return &container_of(n, struct thread, cancel)->object;
+	default:		return NULL;
+	}
+}
+
+/* It has been taken, or will never be. */
 void notice_done(struct notice *n, uint32_t kind)
 {
-	if (kind == NOTICE_CLOSE)
+	struct object *o = kept(n, kind);
+
+	if (o)
+		object_put(o);
+	else
 		descriptor_close_delivered(n);
-	else if (kind == NOTICE_DEATH)
-		object_put(&container_of(n, struct task, death)->object);
-	else if (kind == NOTICE_FAULT)
-		object_put(&container_of(n, struct task, fault)->object);
-	else if (kind == NOTICE_MEMORY)
-		object_put(&container_of(n, struct task, memory)->object);
-	else if (kind == NOTICE_CANCEL)
-		object_put(&container_of(n, struct thread, cancel)->object);
 }
 
 /*
- * Queue a notice unless it is queued.  It is embedded in an object that keeps a reference for it
- * (notice_done drops it): the caller gives that reference, and gets it back when already queued.
+ * Queue a notice, unless it is queued: then it only gets the new words (NULL: it keeps its own).  On an
+ * endpoint that nobody can receive from it is done at once.
  */
-static bool notice_queue(struct endpoint *e, struct notice *n, uint32_t kind)
+static void notice_queue(struct endpoint *e, struct notice *n, uint32_t kind, const uint64_t *words)
 {
-	bool queued = false, wake = kind != NOTICE_CLOSE;
+	bool queued, wake = kind != NOTICE_CLOSE;
+	struct object *o = kept(n, kind);
 
+	if (o)
+		object_get(o);
 	delay(DELAY_NOTICE);
 	spin_lock(&e->object.lock);
-	if (!n->kind) {
+	for (int i = 0; words && i < 4; i++)
+		n->words[i] = words[i];
+	queued = !n->kind && !e->closed;
+	if (queued) {
 		n->kind = kind;
 		list_push_back(&e->notices, &n->link);
 		if (wake)
 			waitqueue_wake_one(&e->receivers, 0);
-		queued = true;
 	}
 	spin_unlock(&e->object.lock);
-	if (!wake)
+	if (!queued)
+		notice_done(n, kind);
+	else if (!wake)
 		sched_defer(e);
-	return queued;
 }
 
 /* What sched_defer put off: somebody must look at what is queued. */
@@ -59,17 +73,13 @@ void endpoint_kick(struct endpoint *e)
 	spin_unlock(&e->object.lock);
 }
 
-void endpoint_notify(struct endpoint *e, struct notice *n, uint32_t kind)
-{
-	struct object *keep = kind == NOTICE_DEATH ? &container_of(n, struct task, death)->object :
-			      kind == NOTICE_FAULT ? &container_of(n, struct task, fault)->object :
-			      kind == NOTICE_MEMORY ? &container_of(n, struct task, memory)->object :
-			      kind == NOTICE_CANCEL ? &container_of(n, struct thread, cancel)->object : NULL;
+void endpoint_notify(struct endpoint *e, struct notice *n, uint32_t kind) { notice_queue(e, n, kind, NULL); }
 
-	if (keep)
-		object_get(keep);
-	if (!notice_queue(e, n, kind) && keep)
-		object_put(keep);
+/* Each thread has a notice of its own: several threads of a task may fault before the first is heard of. */
+void endpoint_notify_fault(struct endpoint *e, struct thread *t, const uint64_t *words)
+{
+	t->fault.badge = t->task->badge;
+	notice_queue(e, &t->fault, NOTICE_FAULT, words);
 }
 
 void notice_accept(struct thread *t, struct notice *n)
@@ -91,7 +101,7 @@ void notice_accept(struct thread *t, struct notice *n)
 void cancel_send(struct endpoint *e, struct thread *t)
 {
 	t->cancel.words[0] = token_of(e, t->call_index);
-	if (t->cancel.kind)
+	if (t->cancel.kind || e->closed)
 		return;
 	object_get(&t->object);
 	t->cancel.kind = NOTICE_CANCEL;

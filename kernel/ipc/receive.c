@@ -62,9 +62,16 @@ static int64_t receive(struct endpoint *e, struct thread *to, uint64_t deadline)
 
 	if (s)
 		goto out;
-	endpoint_own(e);
+	s = endpoint_own(e);
+	if (s)
+		goto out;
 	spin_lock(&e->object.lock);
 	while (likely(nothing_queued(e))) {
+		if (unlikely(e->closed)) {
+			spin_unlock(&e->object.lock);
+			s = E_GONE;
+			goto out;
+		}
 		if (unlikely(!list_empty(&e->callers)) && e->ncalls < CALLS_MAX) {	/* others took the room */
 			spin_unlock(&e->object.lock);
 			s = entries_reserve(e);

@@ -317,19 +317,6 @@ int64_t sys_vspace_advise(uint64_t h, uint64_t addr, uint64_t len, uint64_t advi
 
 /* --- questions -------------------------------------------------------------------------------------------------------- */
 
-/* Does the caller receive from the endpoint that gave the cookie out? */
-static bool caller_serves(uint64_t endpoint_koid)
-{
-	struct task *k = current->task;
-	bool found = false;
-
-	spin_lock(&k->object.lock);
-	list_for_each(l, &k->endpoints)
-		found |= list_entry(l, struct endpoint, owner_link)->object.koid == endpoint_koid;
-	spin_unlock(&k->object.lock);
-	return found;
-}
-
 /* Count used and private entries of [at, end), at most a piece under the lock. */
 static uint64_t entries_count(struct vspace *vs, uint64_t at, uint64_t end, struct mapping_info *info)
 {
@@ -387,7 +374,7 @@ int64_t sys_vspace_query(uint64_t h, uint64_t addr, uint64_t user)
 	s = query(vs, addr, &info, &endpoint);
 	object_put(&vs->object);
 	REQUIRE(s == 0, s);
-	if (!endpoint || !caller_serves(endpoint))
+	if (!endpoint || !task_serves(current->task, endpoint))
 		info.cookie = 0;
 	return user_copy_out(user, &info, sizeof(info));
 }

@@ -186,7 +186,7 @@ void descriptor_fill_info(struct object *o, struct handle_info *info, struct tas
 	info->object_type = d->kind;
 	info->offset = d->offset;
 	info->object_koid = d->data ? d->data->koid : o->koid;
-	if (d->endpoint && d->endpoint->owner_koid == asker->object.koid)
+	if (d->endpoint && task_serves(asker, d->endpoint->object.koid))
 		info->cookie = d->cookie;
 }
 

@@ -67,7 +67,7 @@ int64_t sys_lease_grant(uint64_t lease, uint64_t h, uint64_t rights)
 		return s;
 	}
 	slot.lease = container_of(o, struct lease, object);
-	slot.rights &= (uint32_t)rights;
+	slot_restrict(&slot, (uint32_t)rights);
 	s = table_install(current->task->handles, &slot, 0);
 	return s < 0 ? s : s | (int64_t)HANDLE_TASK_TABLE;
 }

@@ -20,10 +20,21 @@ static struct object reserved_object = { .type = OBJ_TYPES, .refs = 1 };	/* mark
 static bool slot_free(const struct slot *s) { return !s->object; }
 static bool slot_reserved(const struct slot *s) { return s->object == &reserved_object; }
 
+/* Capabilities to receive are counted: the last one's end closes the endpoint. */
+static bool slot_receives(const struct slot *s)
+{
+	return s->object->type == OBJ_ENDPOINT && s->rights & RIGHT_RECEIVE;
+}
+
+static struct endpoint *slot_endpoint(const struct slot *s) { return container_of(s->object, struct endpoint, object); }
+
 void slot_drop(struct slot *s)
 {
-	if (s->object && !slot_reserved(s))
+	if (s->object && !slot_reserved(s)) {
+		if (unlikely(slot_receives(s)))
+			endpoint_unhold(slot_endpoint(s));
 		object_put(s->object);
+	}
 	if (s->lease)
 		object_put(&s->lease->object);
 	s->object = NULL;
@@ -33,8 +44,18 @@ void slot_drop(struct slot *s)
 static void slot_get(const struct slot *s)
 {
 	object_get(s->object);
+	if (unlikely(slot_receives(s)))
+		endpoint_hold(slot_endpoint(s));
 	if (s->lease)
 		object_get(&s->lease->object);
+}
+
+/* Only these rights are left; the slot is the caller's copy, and no lock is held. */
+void slot_restrict(struct slot *s, uint32_t rights)
+{
+	if (slot_receives(s) && !(rights & RIGHT_RECEIVE))
+		endpoint_unhold(slot_endpoint(s));
+	s->rights &= rights;
 }
 
 static struct table *table_of(handle_t h)
@@ -366,7 +387,7 @@ int64_t sys_handle_copy(uint64_t h, uint64_t rights, uint64_t badge)
 	REQUIRE(h & HANDLE_TASK_TABLE, E_HANDLE);
 	s = handle_get_slot((handle_t)h, OBJ_NONE, RIGHT_COPY, &slot);
 	REQUIRE(s == 0, s);
-	slot.rights &= (uint32_t)rights;
+	slot_restrict(&slot, (uint32_t)rights);
 	if (badge && !slot.badge && slot.object->type == OBJ_ENDPOINT)
 		slot.badge = badge;
 	s = table_install(current->task->handles, &slot, 0);
@@ -606,7 +627,7 @@ int64_t sys_task_give(uint64_t task, uint64_t h, uint64_t rights, uint64_t flags
 	REQUIRE(t, E_GONE);
 	s = handle_get_slot((handle_t)h, OBJ_NONE, RIGHT_COPY, &slot);
 	if (!s) {
-		slot.rights &= (uint32_t)rights;
+		slot_restrict(&slot, (uint32_t)rights);
 		slot.flags = flags & SLOT_CLOEXEC;
 		s = table_install(t, &slot, 0);
 		if (s >= 0)

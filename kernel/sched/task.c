@@ -101,7 +101,7 @@ status_t task_new(struct pool *pool, struct vspace *vs, struct table *descriptor
 		object_get(&notify->object);
 	}
 	k->badge = badge;
-	k->death.badge = k->fault.badge = k->memory.badge = badge;
+	k->death.badge = k->memory.badge = badge;
 	*out = k;
 	return 0;
 }

@@ -200,7 +200,7 @@ static void bulk(void)
 	host_run();
 	CHECK(status == 0 && word == 2000 && !memcmp(in, out, 2000));
 	host_end(c);
-	CHECK(host_kmem_used <= used + sizeof(struct call_entry) * CALLS_CHUNK);
+	CHECK(host_kmem_used <= used + sizeof(struct call_entry) * CALLS_CHUNK + 64);	/* and the server's record */
 	sys_handle_close(endpoint);
 }
 
@@ -322,6 +322,159 @@ static void server_dies(void)
 	sys_handle_close(endpoint);
 }
 
+static int64_t states[3];
+static void caller(void *n)
+{
+	message_clear();
+	states[(uint64_t)n] = sys_ipc_call(endpoint, DEADLINE_NEVER);
+}
+static void waiting_receiver(void *h) { received[0] = sys_ipc_recv((uint64_t)h, DEADLINE_NEVER); }
+
+/* What cannot receive does not count; a capability on its way in a message does. */
+static void last_receiver_goes(void)
+{
+	uint64_t objects = host_objects(), receiving, copy;
+	struct thread *c[3];
+
+	make();
+	receiving = endpoint;
+	endpoint = (uint64_t)sys_handle_copy(receiving, RIGHT_CALL | RIGHT_COPY, 0);
+	copy = (uint64_t)sys_handle_copy(receiving, RIGHTS_ALL, 0);
+	c[0] = host_thread(caller, (void *)0);
+	host_run();
+	CHECK(sys_ipc_recv(copy, 0) > 0);
+	c[1] = host_thread(caller, (void *)1);
+	host_run();
+	CHECK(sys_handle_close(receiving) == 0);
+	host_run();
+	CHECK(c[0]->state == TS_BLOCKED && c[1]->state == TS_BLOCKED);		/* there is still the copy */
+	CHECK(sys_handle_close(copy) == 0);
+	host_run();
+	CHECK(states[0] == E_GONE && states[1] == E_GONE);
+	c[2] = host_thread(caller, (void *)2);
+	host_run();
+	CHECK(states[2] == E_GONE);
+	for (int i = 0; i < 3; i++)
+		host_end(c[i]);
+	sys_handle_close(endpoint);
+	CHECK(host_objects() == objects);
+}
+
+/* Its own capability is closed by another thread while it waits. */
+static void receiver_loses_its_capability(void)
+{
+	struct thread *r;
+
+	make();
+	r = host_thread(waiting_receiver, (void *)endpoint);
+	host_run();
+	CHECK(sys_handle_close(endpoint) == 0);
+	host_run();
+	CHECK(received[0] == E_GONE);
+	host_end(r);
+}
+
+/* A call that fails has taken nothing, although it was to move its capability. */
+static void unsent_capability_stays(void)
+{
+	uint64_t receiving;
+	struct thread *c;
+
+	make();
+	receiving = endpoint;
+	endpoint = (uint64_t)sys_handle_copy(receiving, RIGHT_CALL, 0);
+	sent[0] = (handle_t)sys_counter_create(H_SELF, 1, 0);
+	sent[1] = (handle_t)sys_endpoint_create(H_SELF);		/* moves with a RECEIVE right */
+	c = host_thread(caps_client, (void *)1);
+	host_run();
+	sys_handle_close(receiving);
+	host_run();
+	CHECK(status == E_GONE && sys_handle_close(sent[0]) == 0 && sys_ipc_recv(sent[1], 0) == E_TIMEDOUT);
+	host_end(c);
+	sys_handle_close(sent[1]);
+	sys_handle_close(endpoint);
+}
+
+/* The Descriptor's close notice lies in the queue, and the next has nobody to go to. */
+static void notices_of_a_closed_endpoint(void)
+{
+	uint64_t objects = host_objects();
+	struct descriptor_args a = { .object = H_NONE, .kind = OBJ_NONE, .ready = H_NONE, .cookie = 5,
+		.flags = DESC_READ | DESC_NOTIFY_CLOSE };
+	int64_t first, second;
+
+	make();
+	a.endpoint = (handle_t)endpoint;
+	first = sys_descriptor_create(USER(&a));
+	second = sys_descriptor_create(USER(&a));
+	CHECK(first >= 0 && second >= 0 && sys_handle_close((uint64_t)first) == 0);
+	host_pass(10000000);
+	CHECK(sys_handle_close(endpoint) == 0);
+	CHECK(sys_handle_close((uint64_t)second) == 0);
+	host_pass(10000000);
+	CHECK(host_objects() == objects);
+}
+
+/* Two tasks receive from one endpoint; the end of one ends its calls only. */
+static void one_of_two_servers_dies(void)
+{
+	static struct task other;
+	struct thread *c[2], *r;
+	struct task *mine = current->task;
+	int64_t token;
+
+	other = *mine;
+	other.object.koid = 4711;
+	list_init(&other.endpoints);
+	make();
+	c[0] = host_thread(caller, (void *)0);
+	host_run();
+	token = sys_ipc_recv(endpoint, 0);
+	r = host_thread(waiting_receiver, (void *)endpoint);
+	r->task = &other;
+	host_run();
+	c[1] = host_thread(caller, (void *)1);
+	host_run();
+	CHECK(received[0] > 0 && received[0] != token);
+	endpoints_disown(&other);
+	host_run();
+	CHECK(states[1] == E_GONE && c[0]->state == TS_BLOCKED);
+	CHECK(sys_ipc_reply(endpoint, (uint64_t)received[0]) == E_GONE && sys_ipc_reply(endpoint, (uint64_t)token) == 0);
+	host_run();
+	CHECK(states[0] == 0);
+	r->task = mine;
+	host_end(r);
+	host_end(c[0]);
+	host_end(c[1]);
+	sys_handle_close(endpoint);
+}
+
+/* Three threads fault before anybody listens; one faults again. */
+static void every_thread_has_its_fault_notice(void)
+{
+	struct thread *t[3];
+	struct endpoint *e;
+	struct object *o;
+
+	make();
+	CHECK(handle_get((handle_t)endpoint, OBJ_ENDPOINT, RIGHT_RECEIVE, &o) == 0);
+	e = container_of(o, struct endpoint, object);
+	for (uint64_t i = 0; i < 3; i++) {
+		t[i] = host_thread(caller, NULL);
+		endpoint_notify_fault(e, t[i], (uint64_t [4]){ i, 14, 0x1000 * i, 0 });
+	}
+	endpoint_notify_fault(e, t[1], (uint64_t [4]){ 1, 13, 0, 0 });
+	for (uint64_t i = 0; i < 3; i++) {
+		CHECK(sys_ipc_recv(endpoint, 0) == 0 && message()->via == NOTICE_FAULT && message()->badge == 77);
+		CHECK(message()->words[0] == i && message()->words[1] == (i == 1 ? 13 : 14));
+	}
+	object_put(o);
+	sys_handle_close(endpoint);
+	host_run();			/* only now they call: nobody is there */
+	for (int i = 0; i < 3; i++)
+		host_end(t[i]);
+}
+
 int main(void)
 {
 	static const struct tap_case cases[] = {
@@ -334,6 +487,12 @@ int main(void)
 		{ "calls beyond the limit wait their turn", very_many },
 		{ "two receivers never share an entry", two_receivers },
 		{ "calls end when the server dies", server_dies },
+		{ "the death of one of two servers ends its calls only", one_of_two_servers_dies },
+		{ "calls end with the last capability to receive", last_receiver_goes },
+		{ "a receiver whose capability goes is told", receiver_loses_its_capability },
+		{ "a call that ends without an answer keeps its capabilities", unsent_capability_stays },
+		{ "a closed endpoint keeps no notice", notices_of_a_closed_endpoint },
+		{ "every thread's fault is heard", every_thread_has_its_fault_notice },
 	};
 	uint64_t objects, used;
 	int bad;

@@ -94,14 +94,11 @@ static void fault_report(struct trap_frame *f, uint64_t address, int64_t reason)
 	kprintf("task %lx thread %u: exception %lu error %lx at rip %lx rsp %lx address %lx reason %ld\n",
 		(unsigned long)task->badge, t->number, (unsigned long)f->vector, (unsigned long)f->error,
 		(unsigned long)f->rip, (unsigned long)f->rsp, (unsigned long)address, (long)reason);
-	task->fault.words[0] = t->number;
-	task->fault.words[1] = f->vector;
-	task->fault.words[2] = address;
-	task->fault.words[3] = (uint64_t)reason;
 	atomic_or(&t->arch.work, (uint64_t)WORK_SUSPEND);
 	t->suspend_new = true;
 	if (task->notify)
-		endpoint_notify(task->notify, &task->fault, NOTICE_FAULT);
+		endpoint_notify_fault(task->notify, t,
+			(uint64_t [4]){ t->number, f->vector, address, (uint64_t)reason });
 	else
 		task_kill(task, f->vector);
 }
