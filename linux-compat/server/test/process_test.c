@@ -329,6 +329,20 @@ static void reboot_powers_off_in_order(void)
 	mock_end();
 }
 
+static void the_log_is_for_root_alone(void)
+{
+	struct process *a;
+
+	mock_start();
+	a = mock_fork(process_init);
+	CHECK(value_of(mock_call(a, LX_SYSLOG, 10, 0, 0)) == IPC_BULK_MAX);
+	CHECK(value_of(mock_call(a, LX_SYSLOG, 3, 0, 0)) == 0);
+	CHECK(value_of(mock_call(a, LX_SYSLOG, 77, 0, 0)) == -EINVAL);
+	mock_call(a, LX_SETIDS, LX_SETUID, 1000, 0);
+	CHECK(value_of(mock_call(a, LX_SYSLOG, 10, 0, 0)) == -EPERM);
+	mock_end();
+}
+
 static void nobody_else_speaks_for_a_process(void)
 {
 	struct process *a;
@@ -377,6 +391,7 @@ static const struct tap_case process_cases[] = {
 	{ "ids change as their pages say", ids_change_as_the_pages_say },
 	{ "the end of pid 1 ends the machine with a failure", the_end_of_pid_1_is_the_end },
 	{ "reboot powers off in order, for root alone", reboot_powers_off_in_order },
+	{ "the log is for root alone", the_log_is_for_root_alone },
 	{ "nobody else speaks for a process", nobody_else_speaks_for_a_process },
 	{ "a thousand forks leave nothing behind", a_thousand_forks_leave_nothing },
 };
