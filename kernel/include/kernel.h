@@ -69,7 +69,10 @@ uint64_t random_u64(void);	/* the kernel's generator; also random_fill(buf, len)
 
 void build_id_text(char *buf, size_t size);
 
-/* Let interrupts and a due switch happen.  No lock may be held.  False: this thread is to die. */
+/*
+ * Let interrupts and a due switch happen.  No lock may be held.  False: this thread is to die, or the lease of
+ * its operation has ended.
+ */
 bool preempt_point(void);
 
 #endif

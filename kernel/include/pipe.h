@@ -31,6 +31,28 @@ int64_t pipe_read_piece(struct pipe *p, uint64_t user, uint64_t len);	/* the qui
 int64_t pipe_write_piece(struct pipe *p, uint64_t user, uint64_t len);
 void pipe_open(struct pipe *p, uint32_t desc_flags);
 void pipe_close(struct pipe *p, uint32_t desc_flags);
-uint32_t pipe_ready(struct pipe *p, uint32_t desc_flags);
+
+static inline uint64_t pipe_bytes(const struct pipe *p) { return p->head - p->tail; }
+static inline uint64_t pipe_room(const struct pipe *p) { return p->nframes * PAGE_SIZE - pipe_bytes(p); }
+
+/* POLL_ bits of an end */
+static inline uint32_t pipe_ready(const struct pipe *p, uint32_t desc_flags)
+{
+	uint32_t bits = 0;
+
+	if (desc_flags & DESC_READ) {
+		if (pipe_bytes(p))
+			bits |= POLL_IN | POLL_RDNORM;
+		if (!p->writers && p->had_writer)
+			bits |= POLL_HUP;
+	}
+	if (desc_flags & DESC_WRITE) {
+		if (pipe_room(p) >= PIPE_ATOMIC)
+			bits |= POLL_OUT | POLL_WRNORM;
+		if (!p->readers)
+			bits |= POLL_ERR;
+	}
+	return bits;
+}
 
 #endif

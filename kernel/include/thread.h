@@ -25,6 +25,7 @@ enum thread_state {
 
 enum thread_work {		/* looked at before returning to user mode */
 	WORK_KILL = 1, WORK_SUSPEND = 2, WORK_RESCHEDULE = 4,
+	WORK_LEASE = 8,		/* the operation came through a leased capability (lease.h) */
 };
 
 /* A notice waits in its endpoint's queue; it is embedded in what it speaks of: never allocated. */

@@ -2,11 +2,12 @@
  * call.c -- ipc_call: send a message and sleep until it is answered.
  *
  * Locks:   endpoint.lock while the call is queued, handed over or taken back.
- * Fails:   E_TYPE, E_RIGHTS, E_TIMEDOUT, E_INTERRUPTED; E_GONE when the server died.
+ * Fails:   E_TYPE, E_RIGHTS, E_TIMEDOUT, E_INTERRUPTED, E_REVOKED; E_GONE when the server died.
  * Tested:  kernel/test/ipc_test.c, programs/ipcbench, programs/selftest, tests/linux.
  */
 #include "local.h"
 #include "descriptor.h"
+#include "lease.h"
 #include "mm.h"
 #include "sched.h"
 #include "syscalls.h"
@@ -71,6 +72,37 @@ static status_t call_wait(struct endpoint *e, struct thread *t, struct thread *s
 			return t->call_state == CALL_REPLIED ? 0 : t->call_result;
 		}
 	}
+}
+
+struct call_tie {
+	struct tie tie;
+	struct thread *caller;
+};
+
+/* The lease of the capability has ended: the call is taken back; a server that has received it finds it gone. */
+static void call_revoke(struct tie *tie)
+{
+	struct thread *t = container_of(tie, struct call_tie, tie)->caller;
+	struct endpoint *e = t->call_endpoint;
+
+	spin_lock(&e->object.lock);
+	if (t->call_state == CALL_QUEUED || t->call_state == CALL_RECEIVED)
+		call_end(e, t, E_REVOKED);
+	spin_unlock(&e->object.lock);
+	thread_wake(t);
+}
+
+/* What the answer brings counts no more when the lease ended before the caller could look. */
+static __attribute__((noinline)) status_t call_wait_leased(struct endpoint *e, struct thread *t,
+	struct thread *server, uint64_t deadline, bool *cancelled)
+{
+	struct call_tie tie = { .tie.end = call_revoke, .caller = t };
+	status_t s;
+
+	tie_add(&tie.tie, t->op_lease);
+	s = call_wait(e, t, server, deadline, cancelled);
+	tie_remove(&tie.tie);
+	return s ? s : lease_ended(t->op_lease) ? E_REVOKED : 0;
 }
 
 /*
@@ -161,7 +193,8 @@ int64_t sys_ipc_call(uint64_t h, uint64_t deadline)
 	server = call_send(d.endpoint, t);
 	spin_unlock(&d.endpoint->object.lock);
 	delay(DELAY_SENT);
-	s = call_wait(d.endpoint, t, server, deadline, &cancelled);
+	s = unlikely(t->op_lease) ? call_wait_leased(d.endpoint, t, server, deadline, &cancelled) :
+	    call_wait(d.endpoint, t, server, deadline, &cancelled);
 	if (unlikely(cancelled))
 		cancel_withdraw(d.endpoint, t);
 	t->call_state = CALL_NONE;

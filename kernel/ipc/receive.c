@@ -6,6 +6,7 @@
  * Tested:  kernel/test/ipc_test.c, programs/ipcbench, programs/selftest, tests/linux.
  */
 #include "local.h"
+#include "lease.h"
 #include "sched.h"
 #include "syscalls.h"
 #include "delay.h"
@@ -90,7 +91,8 @@ static int64_t receive(struct endpoint *e, struct thread *to, uint64_t deadline)
 		thread_sleep_prepare();
 		spin_unlock(&e->object.lock);
 		delay(DELAY_RECEIVE);
-		s = thread_sleep_to(to, deadline, true);
+		s = unlikely(t->op_lease) ? lease_sleep(&w, &e->object.lock, to, deadline) :
+		    thread_sleep_to(to, deadline, true);
 		if (to)
 			object_put(&to->object);
 		to = NULL;
@@ -102,6 +104,9 @@ static int64_t receive(struct endpoint *e, struct thread *to, uint64_t deadline)
 		else if (w.bits == DELIVERED) {
 			spin_unlock(&e->object.lock);
 			return (int64_t)message(t)->token;
+		} else if (w.status) {			/* its capability went, or the lease of that */
+			spin_unlock(&e->object.lock);
+			return w.status;
 		}
 		if (s && nothing_queued(e)) {
 			spin_unlock(&e->object.lock);

@@ -72,7 +72,7 @@ status_t counter_take(struct counter *c, uint64_t deadline_ns, uint64_t *value)
 		waiter_add(&c->waiters, &w);
 		s = thread_wait(&w, &c->object.lock, deadline_ns);
 	}
-	if (c->value) {
+	if (c->value && s != E_REVOKED) {
 		s = 0;
 		*value = c->flags & COUNTER_SEMAPHORE ? 1 : c->value;
 		c->value -= *value;
@@ -96,7 +96,7 @@ status_t counter_add(struct counter *c, uint64_t value, uint64_t deadline_ns)
 		waiter_add(&c->waiters, &w);
 		s = thread_wait(&w, &c->object.lock, deadline_ns);
 	}
-	if (value <= COUNTER_MAX - c->value) {
+	if (value <= COUNTER_MAX - c->value && s != E_REVOKED) {
 		s = 0;
 		c->value += value;
 		if (value)

@@ -11,11 +11,12 @@
 #include "boot.h"
 #include "counter.h"
 #include "handle.h"
+#include "lease.h"
 #include "mm.h"
 #include "syscalls.h"
 #include "thread.h"
 
-struct irq { struct object object; uint32_t gsi; struct counter *counter; };
+struct irq { struct object object; uint32_t gsi; struct counter *counter; struct lease *lease; };
 struct ioport { struct object object; uint16_t base; uint32_t count; };
 
 static struct irq *lines[IRQ_LINES];
@@ -50,6 +51,7 @@ int64_t sys_irq_create(uint64_t platform, uint64_t gsi, uint64_t counter)
 		return E_NOMEM;
 	}
 	irq->gsi = (uint32_t)gsi;
+	irq->lease = operation_lease();
 	irq->counter = container_of(c, struct counter, object);
 	spin_lock(&irq_lock);
 	s = lines[irq->gsi] ? E_BUSY : 0;
@@ -76,6 +78,8 @@ void irq_release(struct object *o)
 	}
 	spin_unlock(&irq_lock);
 	object_put(&irq->counter->object);
+	if (irq->lease)
+		object_put(&irq->lease->object);
 	object_free(o);
 }
 
@@ -85,7 +89,7 @@ void irq_fired(uint32_t gsi)
 
 	spin_lock(&irq_lock);
 	irq = lines[gsi];
-	if (irq)
+	if (irq && !(irq->lease && lease_ended(irq->lease)))
 		counter_signal(irq->counter, 1);
 	spin_unlock(&irq_lock);
 }

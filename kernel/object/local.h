@@ -12,7 +12,7 @@
 status_t iter_init(struct user_iter *it, struct iovec_abi *iov, uint32_t n);
 void iter_forward(struct user_iter *it, uint64_t n);
 
-/* --- stream.c: offset_lock answers 0, E_INTERRUPTED or E_GONE --- */
+/* --- stream.c: offset_lock answers 0, E_INTERRUPTED, E_REVOKED or E_GONE --- */
 status_t offset_lock(struct descriptor *d);
 void offset_unlock(struct descriptor *d);
 int64_t content_stream(struct descriptor *d, struct user_iter *it, uint64_t *offset, bool write);

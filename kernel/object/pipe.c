@@ -12,9 +12,6 @@
 #include "mm.h"
 #include "syscalls.h"
 
-static uint64_t pipe_bytes(const struct pipe *p) { return p->head - p->tail; }
-static uint64_t pipe_room(const struct pipe *p) { return p->nframes * PAGE_SIZE - pipe_bytes(p); }
-
 static struct pipe *pipe_new(struct pool *pool)
 {
 	struct pipe *p = object_alloc(pool, OBJ_PIPE, sizeof(*p), RANK_PIPE);
@@ -38,25 +35,6 @@ void pipe_release(struct object *o)
 	if (p->frames != p->first)
 		kmem_free(o->pool, p->frames, p->nframes * sizeof(*p->frames));
 	object_free(o);
-}
-
-uint32_t pipe_ready(struct pipe *p, uint32_t flags)
-{
-	uint32_t bits = 0;
-
-	if (flags & DESC_READ) {
-		if (pipe_bytes(p))
-			bits |= POLL_IN | POLL_RDNORM;
-		if (!p->writers && p->had_writer)
-			bits |= POLL_HUP;
-	}
-	if (flags & DESC_WRITE) {
-		if (pipe_room(p) >= PIPE_ATOMIC)
-			bits |= POLL_OUT | POLL_WRNORM;
-		if (!p->readers)
-			bits |= POLL_ERR;
-	}
-	return bits;
 }
 
 /* With the lock: something that others may wait for has happened. */

@@ -26,7 +26,7 @@ status_t offset_lock(struct descriptor *d)
 		waiter_add(&d->offset_waiters, &w);
 		s = thread_wait(&w, &d->object.lock, DEADLINE_NEVER);
 	}
-	if (!d->offset_holder) {
+	if (!d->offset_holder && s != E_REVOKED) {
 		d->offset_holder = current;
 		s = 0;
 	}

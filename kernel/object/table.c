@@ -185,7 +185,7 @@ status_t table_fill_reserved(struct table *t, uint32_t i, struct slot *slot)
 
 status_t handle_install(bool fd, struct object *o, uint32_t rights, uint8_t flags)
 {
-	struct slot slot = { .object = o, .rights = rights, .flags = flags };
+	struct slot slot = { .object = o, .rights = rights, .flags = flags, .lease = operation_lease() };
 	struct table *t = fd ? current->table : current->task->handles;
 	status_t s = table_install(t, &slot, 0);
 
@@ -223,7 +223,7 @@ status_t handle_get_slot(handle_t h, enum object_type type, uint32_t rights, str
 	return s;
 }
 
-/* Why handle_get refuses the slot; with the lock. */
+/* Why handle_get refuses the slot, or 0 with what follows from its lease; with the lock. */
 static __attribute__((noinline)) status_t refusal(const struct slot *slot, enum object_type type, uint32_t rights)
 {
 	if (slot_free(slot) || slot_reserved(slot))
@@ -232,7 +232,9 @@ static __attribute__((noinline)) status_t refusal(const struct slot *slot, enum 
 		return E_TYPE;
 	if ((slot->rights & rights) != rights)
 		return E_RIGHTS;
-	return slot->lease && lease_ended(slot->lease) ? E_REVOKED : 0;
+	if (!slot->lease)
+		return 0;
+	return lease_ended(slot->lease) ? E_REVOKED : operation_under(slot->lease);
 }
 
 status_t handle_get(handle_t h, enum object_type type, uint32_t rights, struct object **out)

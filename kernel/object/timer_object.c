@@ -6,12 +6,14 @@
  * Tested:  tests/linux/time (timerfd)
  */
 #include "counter.h"
+#include "lease.h"
 #include "mm.h"
 #include "syscalls.h"
 
 struct timer {
 	struct object object;
 	struct counter *counter;
+	struct lease *lease;		/* of the capability to the counter, or NULL */
 	uint64_t value, deadline, period;
 	struct ktimer ktimer;
 };
@@ -33,7 +35,7 @@ static void timer_fire(struct ktimer *k)
 		}
 	}
 	spin_unlock(&t->object.lock);
-	if (times)
+	if (times && !(t->lease && lease_ended(t->lease)))
 		counter_signal(t->counter, t->value * times);
 }
 
@@ -57,6 +59,7 @@ int64_t sys_timer_create(uint64_t pool, uint64_t counter, uint64_t value)
 		return E_NOMEM;
 	}
 	t->counter = container_of(c, struct counter, object);
+	t->lease = operation_lease();
 	t->value = value;
 	ktimer_init(&t->ktimer, timer_fire);
 	return handle_install(false, &t->object, RIGHTS_ALL, 0);
@@ -71,6 +74,8 @@ void timer_release(struct object *o)
 	spin_unlock(&o->lock);
 	ktimer_stop_sync(&t->ktimer);
 	object_put(&t->counter->object);
+	if (t->lease)
+		object_put(&t->lease->object);
 	object_free(o);
 }
 

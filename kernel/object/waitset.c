@@ -12,6 +12,7 @@
  * Tested:  tests/linux/poll (epoll), bench row epoll
  */
 #include "descriptor.h"
+#include "lease.h"
 #include "mm.h"
 #include "syscalls.h"
 
@@ -32,9 +33,11 @@ struct entry {
 	struct spinlock *observed;	/* that object's lock, or NULL: always ready */
 	struct list set_link, watch_link, ready_link;
 	struct waitset *set;
+	struct pool *pool;		/* pays for the entry; with a reference: it may outlive the set */
 	struct descriptor *descriptor;	/* weak */
 	uint32_t fd, events;
 	uint64_t data;
+	struct lease *lease;		/* of the fd that it was added by: it reports no more after that */
 	bool armed;			/* oneshot: not fired yet */
 };
 
@@ -88,6 +91,8 @@ static void entry_notify(struct observer *o, uint32_t bits)
 
 static uint32_t entry_bits(struct entry *e)
 {
+	if (unlikely(e->lease) && lease_ended(e->lease))
+		return 0;
 	return descriptor_ready(e->descriptor) & (e->events | POLL_ERR | POLL_HUP) & 0x3fffffff;
 }
 
@@ -108,15 +113,15 @@ uint32_t waitset_ready(struct object *o)
 			bits = POLL_IN | POLL_RDNORM;
 			break;
 		}
-		if (e->descriptor->kind == OBJ_WAITSET)		/* its own wait looks deeper */
+		if (e->descriptor->kind == OBJ_WAITSET && !(e->lease && lease_ended(e->lease)))	/* its own wait looks deeper */
 			bits = POLL_IN | POLL_RDNORM;
 	}
 	spin_unlock(&o->lock);
 	return bits;
 }
 
-/* Out of all lists; with set_lock. */
-static void entry_unlink(struct entry *e)
+/* Out of all lists into `dead`, to be freed without the lock; with set_lock. */
+static void entry_unlink(struct entry *e, struct list *dead)
 {
 	if (e->observed) {
 		spin_lock(e->observed);
@@ -128,32 +133,46 @@ static void entry_unlink(struct entry *e)
 	spin_unlock(&e->set->object.lock);
 	list_remove(&e->set_link);
 	list_remove(&e->watch_link);
+	list_push_back(dead, &e->set_link);
+}
+
+/* No lock held; the entries' sets may be gone, but not who paid. */
+static void entries_free(struct list *dead)
+{
+	struct list *l;
+
+	while ((l = list_pop(dead))) {
+		struct entry *e = list_entry(l, struct entry, set_link);
+		struct pool *pool = e->pool;
+
+		if (e->lease)
+			object_put(&e->lease->object);
+		kmem_free(pool, e, sizeof(*e));
+		object_put(&pool->object);
+	}
 }
 
 void waitset_forget(struct descriptor *d)
 {
-	spin_lock(&set_lock);
-	while (!list_empty(&d->watchers)) {
-		struct entry *e = list_entry(d->watchers.next, struct entry, watch_link);
+	struct list dead = LIST_INIT(dead);
 
-		entry_unlink(e);
-		kmem_free(e->set->object.pool, e, sizeof(*e));
-	}
+	spin_lock(&set_lock);
+	while (!list_empty(&d->watchers))
+		entry_unlink(list_entry(d->watchers.next, struct entry, watch_link), &dead);
 	spin_unlock(&set_lock);
+	entries_free(&dead);
 }
 
 void waitset_release(struct object *o)
 {
 	struct waitset *ws = container_of(o, struct waitset, object);
+	struct list dead = LIST_INIT(dead);
 
 	spin_lock(&set_lock);
-	while (!list_empty(&ws->entries)) {
-		struct entry *e = list_entry(ws->entries.next, struct entry, set_link);
-
-		entry_unlink(e);
-		kmem_free(o->pool, e, sizeof(*e));
-	}
+	while (!list_empty(&ws->entries))
+		entry_unlink(list_entry(ws->entries.next, struct entry, set_link), &dead);
 	spin_unlock(&set_lock);
+	entries_free(&dead);
 	object_free(o);
 }
 
@@ -206,6 +225,9 @@ static status_t entry_add(struct waitset *ws, struct descriptor *d, uint32_t fd,
 	e = kmem_alloc(ws->object.pool, sizeof(*e));
 	REQUIRE(e, E_NOMEM);
 	e->set = ws;
+	e->pool = ws->object.pool;
+	object_get(&e->pool->object);
+	e->lease = operation_lease();
 	e->descriptor = d;
 	e->fd = fd;
 	e->events = events;
@@ -229,21 +251,21 @@ static status_t entry_add(struct waitset *ws, struct descriptor *d, uint32_t fd,
 	return 0;
 }
 
-static status_t change(struct waitset *ws, uint64_t op, struct descriptor *d, uint32_t fd, uint32_t events, uint64_t data)
+/* With set_lock. */
+static status_t change(struct waitset *ws, uint64_t op, struct descriptor *d, const struct entry *like, struct list *dead)
 {
 	struct entry *e;
 
 	if (op == WAITSET_ADD)
-		return entry_add(ws, d, fd, events, data);
-	e = entry_find(ws, d, fd);
+		return entry_add(ws, d, like->fd, like->events, like->data);
+	e = entry_find(ws, d, like->fd);
 	REQUIRE(e, E_NOENT);
 	if (op == WAITSET_MODIFY) {
-		e->events = events;
-		e->data = data;
+		e->events = like->events;
+		e->data = like->data;
 		entry_look(e);
 	} else {
-		entry_unlink(e);
-		kmem_free(ws->object.pool, e, sizeof(*e));
+		entry_unlink(e, dead);
 	}
 	return 0;
 }
@@ -272,6 +294,8 @@ static status_t set_get(uint64_t h, uint32_t right, struct object **o, struct wa
 
 int64_t sys_waitset_change(uint64_t h, uint64_t op, uint64_t fd, uint64_t events, uint64_t data)
 {
+	struct entry like = { .fd = (uint32_t)fd, .events = (uint32_t)events, .data = data };
+	struct list dead = LIST_INIT(dead);
 	struct object *o, *d;
 	struct waitset *ws;
 	status_t s;
@@ -288,8 +312,9 @@ int64_t sys_waitset_change(uint64_t h, uint64_t op, uint64_t fd, uint64_t events
 		s = E_PERM;
 	} else {
 		spin_lock(&set_lock);
-		s = change(ws, op, container_of(d, struct descriptor, object), (uint32_t)fd, (uint32_t)events, data);
+		s = change(ws, op, container_of(d, struct descriptor, object), &like, &dead);
 		spin_unlock(&set_lock);
+		entries_free(&dead);
 	}
 	object_put(o);
 	object_put(d);
@@ -361,7 +386,7 @@ static int64_t wait(struct waitset *ws, uint64_t events, uint64_t max, uint64_t 
 	uint32_t n;
 
 	for (;;) {
-		n = collect(ws, out, (uint32_t)MIN(max, EVENTS_FAST));
+		n = s == E_REVOKED ? 0 : collect(ws, out, (uint32_t)MIN(max, EVENTS_FAST));
 		if (n || !deadline || s)
 			break;
 		spin_lock(&ws->object.lock);

@@ -12,6 +12,7 @@
 #include "arch.h"
 #include "delay.h"
 #include "ipc.h"
+#include "lease.h"
 #include "mm.h"
 #include "timer.h"
 
@@ -391,7 +392,9 @@ bool preempt_point(void)
 	arch_interrupts_window();
 	if (t->arch.work & WORK_RESCHEDULE)
 		schedule_yield();
-	return !(t->arch.work & WORK_KILL);
+	if (likely(!(t->arch.work & (WORK_KILL | WORK_LEASE))))
+		return true;
+	return !(t->arch.work & WORK_KILL) && !lease_ended(t->op_lease);
 }
 
 /* --- timers ---------------------------------------------------------------------------------------------- */

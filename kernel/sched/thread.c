@@ -12,6 +12,7 @@
 #include "delay.h"
 #include "futex.h"
 #include "ipc.h"
+#include "lease.h"
 #include "mm.h"
 #include "sched.h"
 #include "syscalls.h"
@@ -187,7 +188,7 @@ void thread_release(struct object *o)
 {
 	struct thread *t = container_of(o, struct thread, object);
 
-	KASSERT(t->state == TS_DEAD || t->state == TS_NEW);
+	KASSERT((t->state == TS_DEAD || t->state == TS_NEW) && !t->op_lease);
 	arch_thread_free(t, o->pool);
 	if (t->utcb_frame)
 		frame_put(t->utcb_frame);
@@ -277,6 +278,8 @@ void thread_leave_kernel(void)
 	struct thread *t = current;
 	uint64_t work = atomic_load(&t->arch.work);
 
+	if (work & WORK_LEASE)
+		operation_end();
 	if (work & WORK_KILL)
 		thread_exit_current();
 	if (work & WORK_SUSPEND) {

@@ -5,6 +5,7 @@
  * Tested:  kernel/test/pipe_test.c, tests/linux.
  */
 #include "delay.h"
+#include "lease.h"
 #include "thread.h"
 
 void waiter_add(struct waitqueue *q, struct waiter *w)
@@ -45,6 +46,18 @@ void waitqueue_wake_all(struct waitqueue *q, status_t status)
 		;
 }
 
+/* The deadline 0 does not wait. */
+static status_t waiter_sleep(struct waiter *w, struct spinlock *lock, uint64_t deadline_ns)
+{
+	if (!deadline_ns) {
+		thread_sleep_cancel();
+		return E_TIMEDOUT;
+	}
+	if (unlikely(current->op_lease))
+		return lease_sleep(w, lock, NULL, deadline_ns);
+	return thread_sleep(deadline_ns, true);
+}
+
 status_t thread_wait(struct waiter *w, struct spinlock *lock, uint64_t deadline_ns)
 {
 	status_t s = 0;
@@ -57,9 +70,7 @@ status_t thread_wait(struct waiter *w, struct spinlock *lock, uint64_t deadline_
 		}
 		spin_unlock(lock);
 		delay(DELAY_QUEUED);
-		s = deadline_ns ? thread_sleep(deadline_ns, true) : E_TIMEDOUT;
-		if (!deadline_ns)
-			thread_sleep_cancel();
+		s = waiter_sleep(w, lock, deadline_ns);
 		delay(DELAY_WOKEN);
 		spin_lock(lock);
 		if (w->woken)

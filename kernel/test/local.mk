@@ -63,7 +63,7 @@ kernel_test_libobject_host_a_CFLAGS = $(kernel_test_cflags)
 object_tests = \
 	kernel/test/table_test kernel/test/descriptor_test kernel/test/pipe_test kernel/test/counter_test \
 	kernel/test/waitset_test kernel/test/poll_test kernel/test/futex_test kernel/test/ipc_test \
-	kernel/test/sched_test kernel/test/random_test
+	kernel/test/sched_test kernel/test/random_test kernel/test/lease_test
 check_PROGRAMS += $(object_tests) kernel/test/printf_test
 TESTS += $(object_tests) kernel/test/printf_test
 
@@ -107,6 +107,10 @@ kernel_test_random_test_SOURCES = kernel/test/random_test.c
 kernel_test_random_test_CPPFLAGS = $(kernel_test_cppflags)
 kernel_test_random_test_CFLAGS = $(kernel_test_cflags)
 kernel_test_random_test_LDADD = kernel/test/libobject_host.a
+kernel_test_lease_test_SOURCES = kernel/test/lease_test.c
+kernel_test_lease_test_CPPFLAGS = $(kernel_test_cppflags)
+kernel_test_lease_test_CFLAGS = $(kernel_test_cflags)
+kernel_test_lease_test_LDADD = kernel/test/libobject_host.a
 kernel_test_printf_test_SOURCES = kernel/test/printf_test.c kernel/debug/printf.c
 kernel_test_printf_test_CPPFLAGS = $(kernel_test_cppflags)
 kernel_test_printf_test_CFLAGS = $(kernel_test_cflags)

@@ -76,9 +76,11 @@ static void closed(void)
 static void no_memory(void)
 {
 	CHECK(sys_pipe_create(0, USER(p)) == 0);
+	for (int i = 0; i < 40; i++)
+		items[i] = (struct poll_item){ p[0], POLL_IN, 0 };
 	for (int n = 0; n < 2; n++) {
 		host_fail_after = n;
-		CHECK(sys_descriptor_poll(USER(items), 40, 0) == E_NOMEM);
+		CHECK(sys_descriptor_poll(USER(items), 40, 1) == E_NOMEM);
 		host_fail_after = -1;
 	}
 	sys_handle_close(p[0]), sys_handle_close(p[1]);

@@ -89,6 +89,7 @@ static void leases(void)
 
 	lent = sys_lease_grant((uint64_t)under, c, RIGHTS_ALL);
 	CHECK(lent >= 0 && sys_counter_signal((uint64_t)lent, 1) == 0);
+	operation_end();					/* as when a thread leaves the kernel */
 	CHECK(sys_lease_end((uint64_t)lease) == 0);		/* the ancestor */
 	CHECK(sys_counter_signal((uint64_t)lent, 1) == E_REVOKED && sys_counter_signal(c, 1) == 0);
 	CHECK(sys_handle_close((uint64_t)lent) == 0 && sys_handle_close((uint64_t)under) == 0);

@@ -125,6 +125,102 @@ static void calls_end_when_the_server_dies(void)
 	tess_handle_close(endpoint);
 }
 
+static void call_revoked(uint64_t endpoint, uint64_t unused)
+{
+	(void)unused;
+	ipc_begin(1);
+	rt_exit(tess_ipc_call((handle_t)endpoint, DEADLINE_NEVER) == E_REVOKED ? 60 : 61);
+}
+
+static void wait_revoked(uint64_t counter, uint64_t unused)
+{
+	(void)unused;
+	rt_exit(tess_counter_wait((handle_t)counter, DEADLINE_NEVER) == E_REVOKED ? 60 : 61);
+}
+
+static bool thread_blocked(const struct child *child)
+{
+	struct thread_info info;
+
+	return tess_thread_query(child->task, 0, &info) == 0 && info.state == THREAD_STATE_BLOCKED;
+}
+
+/* One of a child that waits for an answer, the other of one that sleeps on a counter. */
+static void the_end_of_a_lease_wakes_who_sleeps(void)
+{
+	handle_t notify = NEED_HANDLE(tess_endpoint_create(H_SELF));
+	handle_t endpoint = NEED_HANDLE(tess_endpoint_create(H_SELF));
+	handle_t counter = NEED_HANDLE(tess_counter_create(H_SELF, 0, 0));
+
+	for (int calls = 0; calls < 2; calls++) {
+		handle_t lease = NEED_HANDLE(tess_lease_create(H_SELF));
+		handle_t lent = NEED_HANDLE(tess_lease_grant(lease, calls ? endpoint : counter, RIGHTS_ALL));
+		uint64_t give_up = rt_mono_ns() + TIMEOUT_NS;
+		struct child child;
+		int64_t token = 0;
+
+		NEED(child_create(&child, 2 << 20, notify, 8));
+		NEED(child_run(&child, calls ? call_revoked : wait_revoked, (uint64_t)NEED(child_give(&child, lent)), 0));
+		if (calls)
+			token = NEED(tess_ipc_recv(endpoint, rt_mono_ns() + TIMEOUT_NS));
+		while (!thread_blocked(&child) && rt_mono_ns() < give_up)
+			tess_thread_yield();
+		CHECK_IS(tess_lease_end(lease), 0);
+		CHECK(notice_wait(notify) == NOTICE_DEATH && utcb()->msg.words[0] == 60);
+		ipc_begin(0);
+		if (calls)
+			CHECK_IS(tess_ipc_reply(endpoint, (uint64_t)token), E_GONE);
+		child_drop(&child);
+		tess_handle_close(lent);
+		tess_handle_close(lease);
+	}
+	tess_handle_close(counter);
+	tess_handle_close(endpoint);
+	tess_handle_close(notify);
+}
+
+/* The server closes what it could have received by; a call is queued, another received. */
+static void close_and_wait(uint64_t endpoint, uint64_t counter)
+{
+	tess_ipc_recv((handle_t)endpoint, DEADLINE_NEVER);
+	tess_counter_wait((handle_t)counter, DEADLINE_NEVER);
+	tess_handle_close((handle_t)endpoint);
+	tess_counter_wait((handle_t)counter, DEADLINE_NEVER);
+}
+
+static void calls_end_with_the_last_capability_to_receive(void)
+{
+	handle_t notify = NEED_HANDLE(tess_endpoint_create(H_SELF));
+	handle_t receiving = NEED_HANDLE(tess_endpoint_create(H_SELF));
+	handle_t endpoint = NEED_HANDLE(tess_handle_copy(receiving, RIGHT_CALL | RIGHT_COPY, 0));
+	handle_t counter = NEED_HANDLE(tess_counter_create(H_SELF, 0, COUNTER_SEMAPHORE));
+	struct child server, client[2];
+
+	NEED(child_create(&server, 2 << 20, H_NONE, 0));
+	NEED(child_run(&server, close_and_wait, (uint64_t)NEED(child_give(&server, receiving)),
+		       (uint64_t)NEED(child_give(&server, counter))));
+	NEED(tess_handle_close(receiving));
+	for (int i = 0; i < 2; i++) {
+		uint64_t give_up = rt_mono_ns() + TIMEOUT_NS;
+
+		NEED(child_create(&client[i], 2 << 20, notify, 8));
+		NEED(child_run(&client[i], call_once, (uint64_t)NEED(child_give(&client[i], endpoint)), 0));
+		while (!thread_blocked(&client[i]) && rt_mono_ns() < give_up)
+			tess_thread_yield();
+	}
+	NEED(tess_counter_signal(counter, 1));
+	for (int i = 0; i < 2; i++)
+		CHECK(notice_wait(notify) == NOTICE_DEATH && utcb()->msg.words[0] == 50);
+	ipc_begin(0);
+	CHECK_IS(tess_ipc_call(endpoint, DEADLINE_NEVER), E_GONE);
+	for (int i = 0; i < 2; i++)
+		child_drop(&client[i]);
+	child_drop(&server);
+	tess_handle_close(counter);
+	tess_handle_close(endpoint);
+	tess_handle_close(notify);
+}
+
 static void touch_pages(uint64_t npages, uint64_t unused)
 {
 	uint8_t *p = rt_pages_map(npages * PAGE_SIZE);
@@ -207,6 +303,8 @@ const struct test tests_life[] = {
 	{ "a task that never calls can be killed", a_spinning_task_can_be_killed },
 	{ "answering a dead caller is E_GONE", answering_a_dead_caller_is_gone },
 	{ "a call ends with E_GONE when its server dies", calls_end_when_the_server_dies },
+	{ "calls end with the last capability to receive", calls_end_with_the_last_capability_to_receive },
+	{ "the end of a lease wakes who sleeps under it", the_end_of_a_lease_wakes_who_sleeps },
 	{ "a pool holds its limit", a_pool_holds_its_limit },
 	{ "a dead task takes no capability and no thread", a_dead_task_takes_nothing },
 	{ "a thousand tasks leave no object and no frame behind", a_thousand_lives_leave_nothing },
