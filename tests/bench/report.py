@@ -83,8 +83,8 @@ def reasons_common(rows):
 def rows_text(rows):
     told = reasons_common(rows)
     lines = [f"no figure of {system}'s: {why}" for system, why in told.items() if why]
-    lines += [f"{'':<11}{'guest instructions':>20}{'':>7}{'issue 2':>9}{'':10}{'wall ns, plain TCG':>22}",
-             f"{'row':<11}{'Linux':>10}{'Tessera':>10}{'ratio':>7}{'reach':>9}  {'':<8}"
+    lines += [f"{'':<11}{'guest instructions':>20}{'':>7}{'':>9}{'':10}{'wall ns, plain TCG':>22}",
+             f"{'row':<11}{'Linux':>10}{'Tessera':>10}{'ratio':>7}{'goal':>9}  {'':<8}"
              f"{'Linux':>11}{'Tessera':>11}{'ratio':>7}"]
     ordered = [row for row in REACH if row in rows] + [row for row in rows if row not in REACH]
     for row in ordered:
@@ -101,9 +101,9 @@ def mean_text(label, mean):
 
 def means_text(means):
     return ["geometric means of Tessera / Linux, below 1 is faster:",
-            mean_text("instructions, rows of issue 2", means["table"]),
+            mean_text("instructions, rows with a goal", means["table"]),
             mean_text("instructions, all rows", means["all"]),
-            mean_text(f"wall, rows of issue 2 (to reach: {WALL_REACH})", means["wall_table"]),
+            mean_text(f"wall, rows with a goal (to reach: {WALL_REACH})", means["wall_table"]),
             mean_text("wall, all rows", means["wall_all"])]
 
 
@@ -111,7 +111,7 @@ def slower_text(rows):
     """The issue wants the rows above 1.0 explained: so they are at least named."""
     slow = [f"{row} {cost['wall_ratio']:.2f}" for row, cost in rows.items()
             if row in REACH and (cost.get("wall_ratio") or 0) > WALL_REACH]
-    return [f"rows of issue 2 slower than Linux in wall time: {', '.join(slow) or 'none measured'}"]
+    return [f"rows with a goal, slower than Linux in wall time: {', '.join(slow) or 'none measured'}"]
 
 
 def fork_entry_cost(rows):
@@ -135,7 +135,7 @@ def budget_known(result, source):
 
 
 def budgets_text(result):
-    lines = ["budgets of the architecture page, in guest instructions, and what was measured:"]
+    lines = ["budgets of the hot paths, in guest instructions, and what was measured:"]
     if result["native"]["why"]:
         lines.append(f"  (no native figures: {result['native']['why']})")
     for name, budget, source in BUDGETS:
@@ -218,7 +218,7 @@ def picture(result):
              f'height="{height}" font-family="sans-serif" font-size="12">',
              '<rect width="100%" height="100%" fill="white"/>',
              f'<text x="{LEFT}" y="18" font-size="14">Tessera / Linux, left of 1 is faster: bars '
-             'are instructions, rings wall time, blue marks what issue 2 asks</text>']
+             'are instructions, rings wall time, blue marks the goal</text>']
     for power in range(-4, 3):
         x = position(2.0 ** power)
         name = f"{2 ** power}" if power >= 0 else f"1/{2 ** -power}"
