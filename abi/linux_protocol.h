@@ -57,7 +57,7 @@ enum linux_op {
 	LX_MOUNT,	/* [1] MS_ flags; payload: source, target, type, data (each NUL-terminated) */
 	LX_UMOUNT,	/* [1] flags; payload: target */
 	LX_PIVOT_ROOT,
-	LX_XATTR,	/* [1] 0 get 1 set 2 list 3 remove [2] AT_SYMLINK_NOFOLLOW [3] flags; payload path, name, value */
+	LX_XATTR,	/* [1] 0 get 1 set 2 list 3 remove [2] AT_SYMLINK_NOFOLLOW payload: path; none keeps any */
 
 	/* --- the file protocol: via a descriptor ----------------------------------------------- */
 	LX_READ = 64,	/* [1] offset or ~0: the file's own; bulk_in: data; words[0] bytes */
@@ -124,7 +124,8 @@ enum linux_op {
 	LX_SIGPENDING,	/* words[0]=0, words[1] pending set */
 	LX_FAULT_SIGNAL,/* [1] signal: a synchronous one that is blocked or ignored: end the process by it */
 	LX_ITIMER,	/* [1] which | 256: set, payload struct itimerval; the old one comes back */
-	LX_TIMER,	/* POSIX timers: [1] 0 create 1 settime 2 gettime 3 delete 4 overrun [2] id [3] flags/clock */
+	LX_TIMER,	/* POSIX timers: [1] 0 create 1 settime 2 gettime 3 delete 4 overrun [2] id [3] flags; to create:
+			   [2] clock [3] signal, 0x10000: the value is the timer's id, sigev_notify << 32 [4] value [5] tid */
 	LX_PTRACE,
 
 	/* --- from consoled -------------------------------------------------------------------------- */

@@ -35,7 +35,9 @@ linux_compat_translator_translator_SOURCES = \
 	linux-compat/translator/system.c \
 	linux-compat/translator/table.c \
 	linux-compat/translator/time.c \
+	linux-compat/translator/timer.c \
 	linux-compat/translator/trace.c \
+	linux-compat/translator/xattr.c \
 	linux-compat/translator/translator.h \
 	linux-compat/table/calls.h \
 	linux-compat/uapi/linux.h \
@@ -94,7 +96,9 @@ linux_compat_translator_test_libhost_a_SOURCES = \
 	linux-compat/translator/system.c \
 	linux-compat/translator/table.c \
 	linux-compat/translator/time.c \
+	linux-compat/translator/timer.c \
 	linux-compat/translator/trace.c \
+	linux-compat/translator/xattr.c \
 	linux-compat/translator/test/host.c \
 	linux-compat/translator/test/host.h \
 	linux-compat/translator/test/host_native.h \

@@ -146,6 +146,19 @@ static struct posix_timer *timer_find(struct process *p, uint64_t id)
 	return t;
 }
 
+/* The timer's own signal still waits: what it will say grows. */
+static bool posix_grow(struct sig_pending *pending, struct posix_timer *t, uint32_t more)
+{
+	for (struct sig_entry *e = pending->first; e; e = e->next) {
+		if (e->info.signo != t->signal || e->info.code != SI_TIMER || e->info.timer.timer != (int32_t)t->id)
+			continue;
+		t->overrun += more;
+		e->info.timer.overrun = (int32_t)t->overrun;
+		return true;
+	}
+	return false;
+}
+
 static void posix_fire(void *arg)
 {
 	struct posix_timer *t = arg;
@@ -166,9 +179,11 @@ static void posix_fire(void *arg)
 	if (thread && thread->process != p)
 		thread = NULL;
 	waiting = (thread ? thread->pending.set : p->pending.set) & SIG_BIT(t->signal);
+	if (waiting && posix_grow(thread ? &thread->pending : &p->pending, t, (uint32_t)missed + 1))
+		return;
 	t->overrun_next += (uint32_t)missed + waiting;
 	if (waiting)
-		return;			/* still pending: only the count grows (timer_getoverrun(2)) */
+		return;			/* somebody else's: only the count grows (timer_getoverrun(2)) */
 	t->overrun = t->overrun_next;
 	t->overrun_next = 0;
 	info.timer.timer = (int32_t)t->id;
@@ -177,12 +192,15 @@ static void posix_fire(void *arg)
 	signal_send(p, thread, t->signal, &info);
 }
 
+#define TIMER_VALUE_IS_ID	0x10000u	/* with the signal: timer_create(2) without an event */
+
 static void posix_create(struct request *r)
 {
 	struct process *p = r->process;
 	uint64_t clock = r->words[2];
 	int signal = (int)(r->words[3] & 0xffff), notify = (int)(r->words[3] >> 32);
 	struct user *u = p->counted ? p->counted : p->user;
+	struct thread *told = notify == SIGEV_THREAD_ID ? thread_by_tid((uint32_t)r->words[5]) : NULL;
 	struct posix_timer *t = NULL;
 	int error = 0;
 
@@ -190,7 +208,8 @@ static void posix_create(struct request *r)
 		error = -EOPNOTSUPP;
 	else if ((clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME) ||
 		(notify != SIGEV_NONE && (signal < 1 || signal > SIGNALS_MAX)) ||
-		(notify != SIGEV_SIGNAL && notify != SIGEV_NONE && notify != SIGEV_THREAD && notify != SIGEV_THREAD_ID))
+		(notify != SIGEV_SIGNAL && notify != SIGEV_NONE && notify != SIGEV_THREAD && notify != SIGEV_THREAD_ID) ||
+		(notify == SIGEV_THREAD_ID && (!told || told->process != p)))
 		error = -EINVAL;
 	else if (u->nsignals >= p->rlimits[RLIMIT_SIGPENDING][0] || !(t = mem_alloc(sizeof(*t))))
 		error = -EAGAIN;
@@ -200,6 +219,8 @@ static void posix_create(struct request *r)
 	}
 	*t = (struct posix_timer){ .next = p->timers, .process = p, .id = p->next_timer++, .signal = signal,
 		.notify = notify, .clock = (int)clock, .value = r->words[4], .tid = (uint32_t)r->words[5], .user = u };
+	if (r->words[3] & TIMER_VALUE_IS_ID)
+		t->value = t->id;
 	u->refs++;
 	u->nsignals++;
 	p->timers = t;

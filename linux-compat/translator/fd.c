@@ -376,6 +376,18 @@ int64_t sys_syncfs(uint64_t fd)
 	return fd_bad(fd) ? -EBADF : result(tess_handle_flags((handle_t)fd, 0, 0)) < 0 ? -EBADF : 0;
 }
 
+/* sync_file_range(2): nothing is behind a disk; what remains are its checks. */
+int64_t sys_sync_file_range(uint64_t fd, uint64_t offset, uint64_t len, uint64_t flags)
+{
+	struct handle_info info;
+
+	if (fd_bad(fd) || tess_handle_query((handle_t)fd, &info) < 0)
+		return -EBADF;
+	if ((uint32_t)flags > 7 || (int64_t)offset < 0 || (int64_t)len < 0 || (int64_t)(offset + len) < 0)
+		return -EINVAL;
+	return info.object_type == OBJ_PIPE ? -ESPIPE : 0;
+}
+
 /* Advice is taken or left: only the argument checks of the man page remain. */
 int64_t sys_fadvise64(uint64_t fd, uint64_t offset, uint64_t len, uint64_t advice)
 {

@@ -667,3 +667,32 @@ int64_t sys_getdents64(uint64_t fd, uint64_t buf, uint64_t size)
 	r = request_file(fd);
 	return r == -ENOTTY ? -ENOTDIR : r;
 }
+
+#define DIRENT_REST	19u	/* of struct linux_dirent64 before the name */
+
+/* getdents(2): the same record, but for its type, which comes last instead of before the name. */
+static int64_t dirent_turn(uint64_t at, uint64_t room)
+{
+	struct { uint64_t ino, off; uint16_t reclen; uint8_t type, name[PAGE_SIZE / 8]; } e;
+	uint8_t type;
+
+	if (copy_in(&e, at, DIRENT_REST) || e.reclen <= DIRENT_REST || e.reclen > sizeof(e) || e.reclen > room ||
+	    copy_in(e.name, at + DIRENT_REST, e.reclen - DIRENT_REST))
+		return -EFAULT;
+	type = e.type;
+	if (copy_out(at + DIRENT_REST - 1, e.name, e.reclen - DIRENT_REST) || user_store8(at + e.reclen - 1, type))
+		return -EFAULT;
+	return e.reclen;
+}
+
+int64_t sys_getdents(uint64_t fd, uint64_t buf, uint64_t size)
+{
+	int64_t len = sys_getdents64(fd, buf, size), n;
+
+	for (int64_t done = 0; done < len; done += n) {
+		n = dirent_turn(buf + (uint64_t)done, (uint64_t)(len - done));
+		if (n < 0)
+			return n;
+	}
+	return len;
+}

@@ -147,7 +147,7 @@ int64_t sys_prctl(uint64_t option, uint64_t a, uint64_t b, uint64_t c, uint64_t 
 		return r < 0 ? r : copy_out(a, m->inline_data, COMM_SIZE);
 	case PR_GET_PDEATHSIG: case PR_GET_CHILD_SUBREAPER:
 		r = request_server();
-		return r < 0 ? r : user_store32(a, (uint32_t)m->words[1]);
+		return r < 0 ? r : copy_out(a, m->inline_data, sizeof(uint32_t));
 	case PR_GET_TID_ADDRESS:
 		return user_store64(a, self_thread()->clear_tid);
 	default:

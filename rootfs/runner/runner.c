@@ -459,6 +459,10 @@ static void file_systems_mount(void)
 		mount("devtmpfs", "/dev", "devtmpfs", 0, "mode=0755");
 	mkdir("/dev/pts", 0755);
 	mkdir("/dev/shm", 01777);
+	symlink("/proc/self/fd", "/dev/fd");	/* udev's on a Linux that has it */
+	symlink("/proc/self/fd/0", "/dev/stdin");
+	symlink("/proc/self/fd/1", "/dev/stdout");
+	symlink("/proc/self/fd/2", "/dev/stderr");
 	mount("devpts", "/dev/pts", "devpts", 0, "mode=0620,ptmxmode=0666");
 	mount("tmpfs", "/dev/shm", "tmpfs", 0, "mode=1777");
 	mkdir("/tmp", 01777);

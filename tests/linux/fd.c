@@ -273,3 +273,16 @@ TEST("a file that is open twice by O_PATH gives its name but not its data")
 	CHECK_EQ(now.st_size, 3);
 	CHECK_EQ(close(fd), 0);
 }
+
+TEST("sync_file_range takes a file and refuses pipes, flags and ranges that make no sense")
+{
+	int fd = open("file", O_RDWR | O_CREAT, 0600), ends[2];
+
+	CHECK_EQ(pwrite(fd, "abc", 3, 0), 3);
+	CHECK_EQ(syscall(SYS_sync_file_range, fd, 0L, 0L, 7), 0);
+	CHECK_ERR(syscall(SYS_sync_file_range, fd, 0L, 0L, 8), EINVAL);
+	CHECK_ERR(syscall(SYS_sync_file_range, fd, -1L, 0L, 7), EINVAL);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_ERR(syscall(SYS_sync_file_range, ends[0], 0L, 0L, 7), ESPIPE);
+	CHECK_ERR(syscall(SYS_sync_file_range, 999, 0L, 0L, 7), EBADF);
+}

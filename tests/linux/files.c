@@ -8,7 +8,9 @@
  */
 #include "tap.h"
 
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/xattr.h>
 
 static int file_make(const char *path, const char *text)
 {
@@ -466,4 +468,58 @@ TEST("stat, lstat, fstat and statx agree about one file")
 	CHECK_EQ(a.st_blksize, 4096);
 	CHECK_EQ(fstatat(fd, "", &b, AT_EMPTY_PATH), 0);
 	CHECK_EQ(b.st_ino, a.st_ino);
+}
+
+TEST("a file has no extended attributes, and a file system without them says so")
+{
+	char name[300], value[8];
+	int fd = file_make("file", "abc");
+
+	CHECK_EQ(symlink("nowhere", "link"), 0);
+	CHECK_EQ(listxattr("file", name, sizeof(name)), 0);
+	CHECK_EQ(llistxattr("link", NULL, 0), 0);
+	CHECK_EQ(flistxattr(fd, NULL, 0), 0);
+	CHECK_ERR(getxattr("file", "user.color", value, sizeof(value)), EOPNOTSUPP);
+	CHECK_ERR(fgetxattr(fd, "user.color", value, sizeof(value)), EOPNOTSUPP);
+	CHECK_ERR(setxattr("file", "user.color", "red", 3, 0), EOPNOTSUPP);
+	CHECK_ERR(fsetxattr(fd, "user.color", "red", 3, 0), EOPNOTSUPP);
+	CHECK_ERR(removexattr("file", "user.color"), EOPNOTSUPP);
+	CHECK_ERR(getxattr("file", "nospace.color", value, sizeof(value)), EOPNOTSUPP);
+	memset(name, 'a', sizeof(name));
+	name[sizeof(name) - 1] = 0;
+	CHECK_ERR(getxattr("file", name, value, sizeof(value)), ERANGE);
+	CHECK_ERR(getxattr("file", "", value, sizeof(value)), ERANGE);
+	CHECK_ERR(getxattr("missing", "user.color", value, sizeof(value)), ENOENT);
+	CHECK_ERR(listxattr("link", NULL, 0), ENOENT);
+	CHECK_ERR(flistxattr(999, NULL, 0), EBADF);
+	CHECK_ERR(setxattr("file", "user.color", "red", 3, 4), EINVAL);
+	CHECK_ERR(setxattr("file", "user.color", "red", 65537, 0), E2BIG);
+	CHECK_ERR(getxattr("file", (char *)8, value, sizeof(value)), EFAULT);
+}
+
+TEST("getdents gives names where it always did, and the type last")
+{
+	struct entry { unsigned long ino, off; unsigned short len; char name[]; };
+	_Alignas(8) char buf[1024];
+	int seen = 0, fd;
+	long n;
+
+	CHECK_EQ(mkdir("folder", 0755), 0);
+	file_write("a name of some length", "");
+	fd = open(".", O_RDONLY | O_DIRECTORY);
+	n = syscall(SYS_getdents, fd, buf, sizeof(buf));
+	CHECK(n > 0);
+	for (long at = 0; at < n;) {
+		const struct entry *e = (const struct entry *)(buf + at);
+		char type = buf[at + e->len - 1];
+
+		if (strcmp(e->name, "folder") == 0 || strcmp(e->name, ".") == 0 || strcmp(e->name, "..") == 0)
+			seen += type == 4;
+		else if (strcmp(e->name, "a name of some length") == 0)
+			seen += type == 8 ? 10 : 0;
+		at += e->len;
+	}
+	CHECK_EQ(seen, 13);
+	CHECK_EQ(syscall(SYS_getdents, fd, buf, sizeof(buf)), 0);
+	CHECK_ERR(syscall(SYS_getdents, 999, buf, sizeof(buf)), EBADF);
 }

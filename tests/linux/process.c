@@ -543,3 +543,20 @@ TEST("exit_group's status is the process's, and atexit work is not the kernel's"
 		syscall(SYS_exit, 34);
 	REAP(child, 34);
 }
+
+TEST("prctl tells the subreaper flag and the signal of the parent's death as they were set")
+{
+	int value = -1;
+
+	CHECK_EQ(prctl(PR_GET_CHILD_SUBREAPER, &value), 0);
+	CHECK_EQ(value, 0);
+	CHECK_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	CHECK_EQ(prctl(PR_GET_CHILD_SUBREAPER, &value), 0);
+	CHECK_EQ(value, 1);
+	CHECK_EQ(prctl(PR_GET_PDEATHSIG, &value), 0);
+	CHECK_EQ(value, 0);
+	CHECK_EQ(prctl(PR_SET_PDEATHSIG, SIGUSR2), 0);
+	CHECK_EQ(prctl(PR_GET_PDEATHSIG, &value), 0);
+	CHECK_EQ(value, SIGUSR2);
+	CHECK_ERR(prctl(PR_SET_PDEATHSIG, 65), EINVAL);
+}

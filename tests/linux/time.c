@@ -203,6 +203,56 @@ TEST("a POSIX timer fires into a signal with its value")
 	CHECK_ERR(syscall(SYS_timer_delete, 0), EINVAL);
 }
 
+TEST("timer_create without an event sends SIGALRM with the timer's number")
+{
+	struct itimerspec soon = { { 0, 0 }, { 0, 20000000 } }, left;
+	sigset_t set;
+	siginfo_t info;
+	int timer = -1;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+	CHECK_EQ(syscall(SYS_timer_create, CLOCK_MONOTONIC, NULL, &timer), 0);
+	CHECK_EQ(syscall(SYS_timer_settime, timer, 0, &soon, NULL), 0);
+	CHECK_EQ(syscall(SYS_timer_gettime, timer, &left), 0);
+	CHECK(left.it_value.tv_nsec > 0 && left.it_value.tv_nsec <= 20000000);
+	CHECK_EQ(sigwaitinfo(&set, &info), SIGALRM);
+	CHECK_EQ(info.si_code, SI_TIMER);
+	CHECK_EQ(info.si_value.sival_int, timer);
+	CHECK_EQ(syscall(SYS_timer_gettime, timer, &left), 0);
+	CHECK_EQ(left.it_value.tv_nsec, 0);
+	CHECK_EQ(syscall(SYS_timer_delete, timer), 0);
+	CHECK_ERR(syscall(SYS_timer_delete, timer), EINVAL);
+}
+
+TEST("a POSIX timer counts what it could not send, and refuses clocks, signals and times there are not")
+{
+	struct itimerspec often = { { 0, 1000000 }, { 0, 1000000 } }, bad = { { 0, 0 }, { 0, 1000000000 } };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	sigset_t set;
+	siginfo_t info;
+	int timer = -1;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+	CHECK_ERR(syscall(SYS_timer_create, 77, &event, &timer), EINVAL);
+	event.sigev_signo = 65;
+	CHECK_ERR(syscall(SYS_timer_create, CLOCK_REALTIME, &event, &timer), EINVAL);
+	event.sigev_signo = SIGUSR1;
+	CHECK_ERR(syscall(SYS_timer_create, CLOCK_REALTIME, &event, (void *)8), EFAULT);
+	CHECK_EQ(syscall(SYS_timer_create, CLOCK_REALTIME, &event, &timer), 0);
+	CHECK_ERR(syscall(SYS_timer_settime, timer, 0, &bad, NULL), EINVAL);
+	CHECK_ERR(syscall(SYS_timer_settime, timer, 0, NULL, NULL), EINVAL);
+	CHECK_EQ(syscall(SYS_timer_settime, timer, 0, &often, NULL), 0);
+	sleep_ms(50);
+	CHECK_EQ(sigwaitinfo(&set, &info), SIGUSR1);
+	CHECK(info.si_overrun >= 10);
+	CHECK_EQ(syscall(SYS_timer_getoverrun, timer), info.si_overrun);
+	CHECK_EQ(syscall(SYS_timer_delete, timer), 0);
+}
+
 TEST("a timerfd counts its expirations and is readable after each")
 {
 	struct itimerspec often = { { 0, 5000000 }, { 0, 5000000 } };
