@@ -433,7 +433,7 @@ int64_t sys_thread_priority(uint64_t h, uint64_t number, uint64_t priority, uint
 	status_t s;
 
 	REQUIRE(priority >= 1 && priority <= 255 && floor <= 255, E_INVAL);
-	REQUIRE((handle_t)h != H_SELF || priority <= current->priority, E_PERM);
+	REQUIRE((handle_t)h != H_SELF || MAX(priority, floor) <= current->priority, E_PERM);
 	s = thread_find(h, number, RIGHT_MANAGE, &t);
 	REQUIRE(s == 0, s);
 	t->priority = (uint8_t)priority;
