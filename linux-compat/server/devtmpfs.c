@@ -133,6 +133,7 @@ void devtmpfs_remove(const char *name)
 	if (!d || S_ISDIR(d->inode->mode))
 		return;
 	d->inode->nlink = 0;
+	d->inode->gone = true;
 	dentry_remove(d);
 }
 

@@ -40,8 +40,12 @@ static int flags_unusual(struct open_call *o)
 		o->flags |= O_LARGEFILE;
 		o->may = may_of(o->flags) | (o->flags & O_TRUNC ? MAY_WRITE : 0);
 	}
-	if (o->exec)
-		o->may = MAY_EXEC;	/* an interpreter that may be run need not be readable */
+	if (!o->exec)
+		return 0;
+	/* an interpreter that may be run need not be readable: so only a translator that loads asks for it */
+	if (!o->r->loading || (o->flags & ~(O_CLOEXEC | O_LARGEFILE)) != O_RDONLY)
+		return -EPERM;
+	o->may = MAY_EXEC;
 	return 0;
 }
 
@@ -153,6 +157,10 @@ static void open_device(struct open_call *o, struct file *f)
 	uint32_t kind = S_ISCHR(i->mode) ? device_kernel_kind(i->rdev) : 0;
 	int error;
 
+	if (i->gone) {
+		open_failed(o, f, -EIO);
+		return;
+	}
 	if (kind) {
 		reply_descriptor(o, f, 0, kind);
 		return;

@@ -385,7 +385,8 @@ static int request_identify_rare(struct request *r, const struct image *image)
 	if (!image || image->role == IMAGE_OLD || !image->process || image->process->state != PROCESS_ALIVE)
 		return -EPERM;
 	r->thread = r->process->main;
-	if (image->role == IMAGE_LOADING && !allowed_while_loading(r->words[0]))
+	r->loading = image->role == IMAGE_LOADING;
+	if (r->loading && !allowed_while_loading(r->words[0]))
 		return -EPERM;
 	if (image->role == IMAGE_CURRENT)
 		r->thread = thread_by_number(r->process, (uint32_t)message->sender_thread);
@@ -398,6 +399,7 @@ static int request_identify(struct request *r)
 	struct process *p = image ? image->process : NULL;
 
 	r->image = image;
+	r->loading = false;
 	r->process = p;
 	r->file = NULL;
 	if (p && image == p->image && p->state == PROCESS_ALIVE && p->main &&

@@ -28,6 +28,7 @@ struct request {
 	struct process *process;	/* the caller, by the badge of its task */
 	struct thread *thread;		/* its thread */
 	struct image *image;		/* the native task it came from: one being loaded speaks for the process too */
+	bool loading;			/* it is one being loaded: nobody but its translator has run in it */
 	struct file *file;		/* via a descriptor: that open file (no reference taken), else NULL */
 	uint32_t access;		/* DESC_* of that descriptor */
 	const uint8_t *payload;		/* inline, or gathered from bulk into a static buffer */
@@ -124,7 +125,7 @@ void file_set_private(struct file *f, void *private, handle_t ready_counter);
 uint32_t file_rdev(const struct file *f);
 uint32_t file_flags(const struct file *f);			/* O_ flags at open */
 int devtmpfs_make(const char *name, uint32_t mode, uint32_t rdev, uint32_t uid, uint32_t gid); /* "tty", "pts/3" */
-void devtmpfs_remove(const char *name);
+void devtmpfs_remove(const char *name);			/* and whoever has kept the node opens nothing by it */
 #define MAKEDEV(major, minor) ((((uint32_t)(major)) << 8) | ((minor) & 0xff) | (((uint32_t)(minor) & ~0xffu) << 12))
 
 /* --- process.c and friends ------------------------------------------------------------------------ */

@@ -67,6 +67,7 @@ struct inode {
 	uint64_t atime_ns, mtime_ns, ctime_ns, btime_ns;	/* of what has no content */
 	char *target;				/* symbolic link */
 	struct fifo *fifo;			/* while a FIFO is open */
+	bool gone;				/* the node of a device that is no more: its number may be another's */
 	struct file_lock *locks;
 	struct dentry *alias;			/* a dentry of it, for directories and exe links; may be NULL */
 	/* of /proc and /sys */
