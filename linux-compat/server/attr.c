@@ -179,6 +179,9 @@ static int chown_at(struct path *p, const struct cred *c, uint32_t uid, uint32_t
 		return error;
 	if (i->ops)
 		return -EPERM;
+	/* nothing is changed, but set-id bits would go: the owner's to decide */
+	if (uid == ~0u && gid == ~0u && !inode_owner_or_root(i, c))
+		return i->mode & (S_ISUID | S_ISGID) && !S_ISDIR(i->mode) ? -EPERM : 0;
 	if (uid != ~0u && !root && !(c->fsuid == i->uid && uid == i->uid))
 		return -EPERM;
 	if (gid != ~0u && !root && !(c->fsuid == i->uid &&

@@ -486,6 +486,8 @@ static void file_fallocate(struct request *r, struct file *f)
 		request_reply(r, -EIO);
 	else if (end <= attr.size)
 		request_reply(r, 0);
+	else if (end > process_rlimit(r->process, RLIMIT_FSIZE))
+		request_reply(r, -EFBIG);
 	else
 		request_reply(r, inode_truncate(f->inode, process_cred(r->process), end));
 }
