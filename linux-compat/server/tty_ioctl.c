@@ -189,8 +189,9 @@ bool tty_ioctl_common(struct request *r, struct tty *t)
 /* --- sessions and groups --------------------------------------------------------------------------------------- */
 
 /* ioctl_tty(2), TIOCSCTTY: a session leader without a terminal; uid 0 may steal one with argument 1. */
-static int controlling_set(struct process *p, struct tty *t, uint64_t steal)
+static int controlling_set(struct request *r, struct tty *t)
 {
+	struct process *p = r->process;
 	struct session *s = p->group ? p->group->session : NULL;
 
 	if (!s)
@@ -199,8 +200,10 @@ static int controlling_set(struct process *p, struct tty *t, uint64_t steal)
 		return 0;
 	if (s->leader != p || s->tty)
 		return -EPERM;
+	if (!(r->access & DESC_READ) && p->cred.euid != 0)
+		return -EPERM;		/* who may write messages to somebody's terminal does not get it */
 	if (t->session) {
-		if (steal != 1 || p->cred.euid != 0)
+		if (r->words[2] != 1 || p->cred.euid != 0)
 			return -EPERM;
 		tty_disown(t);
 	}
@@ -334,7 +337,7 @@ static void ioctl_other(struct request *r, struct tty *t)
 			request_reply(r, error);
 		break;
 	}
-	case TIOCSCTTY: request_reply(r, controlling_set(p, t, r->words[2])); break;
+	case TIOCSCTTY: request_reply(r, controlling_set(r, t)); break;
 	case TIOCNOTTY: {
 		int error = controlling_drop(p, t);
 

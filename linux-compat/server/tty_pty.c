@@ -78,6 +78,13 @@ static void wait_cancel(struct parked *parked)
 	wait_end(w, w->done ? (int64_t)w->done : -LINUX_INTERRUPTED, NULL, 0);
 }
 
+/* The calls of a process that was killed in them are still here when its files are closed. */
+static void waits_fail(struct link *list)
+{
+	while (!link_empty(list))
+		wait_end(CONTAINER(list->next, struct pty_wait, link), -EIO, NULL, 0);
+}
+
 static struct pty_wait *wait_begin(struct request *r, struct pty *p, struct link *where)
 {
 	struct pty_wait *w = mem_alloc(sizeof(*w));
@@ -224,6 +231,8 @@ static void master_close(struct file *f)
 		return;
 	p = pty_of(tf);
 	p->master_open = false;
+	waits_fail(&p->readers);
+	waits_fail(&p->writers);
 	snprintf(name, sizeof(name), "pts/%u", p->tty.index);
 	devtmpfs_remove(name);
 	tty_hangup(&p->tty);
@@ -345,13 +354,13 @@ static void master_ioctl(struct request *r, struct file *f)
 		else
 			request_reply(r, -ENOTTY);
 		return;
-	case 0x40045436u:		/* TIOCSIG */
-		if (value < 1 || value > SIGNALS_MAX) {
+	case TIOCSIG:			/* what keys could send: the group may be another user's */
+		if (r->words[2] != SIGINT && r->words[2] != SIGQUIT && r->words[2] != SIGTSTP) {
 			request_reply(r, -EINVAL);
 			return;
 		}
 		request_reply(r, 0);
-		ldisc_signal(&p->tty, value);
+		ldisc_signal(&p->tty, (int)r->words[2]);
 		return;
 	case TCFLSH:
 		if (r->words[2] != 1)	/* the master's input is the slave's output */

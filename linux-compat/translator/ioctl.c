@@ -35,6 +35,7 @@ static const struct ioctl_shape shapes[] = {
 	{ 0x5423, 4, 0 },	/* TIOCSETD */
 	{ 0x5424, 0, 4 },	/* TIOCGETD */
 	{ 0x5429, 0, 4 },	/* TIOCGSID */
+	{ 0x40045436, 0, 0 },	/* TIOCSIG: the argument is the signal */
 };
 
 static struct ioctl_shape shape_of(uint32_t request)
