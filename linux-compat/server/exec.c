@@ -400,6 +400,20 @@ void exec_abort(struct process *p, int error)
 	exec_state_free(e);
 }
 
+/* The process is dead; what of its exec was still under way is forgotten. */
+void exec_process_gone(struct process *p)
+{
+	if (p->exec)
+		exec_state_free(p->exec);
+}
+
+/* A thread's id is given up; it may have been the one that called. */
+void exec_thread_gone(struct thread *t)
+{
+	if (t->process->exec && t->process->exec->caller == t)
+		t->process->exec->caller = NULL;
+}
+
 /* 0, or a negative errno with everything undone that e does not show */
 static int exec_start(struct process *p, struct exec_state *e, struct image *old, uint32_t thread, handle_t file)
 {
@@ -494,12 +508,16 @@ void request_exec(struct request *r)
 
 /* --- the change-over -------------------------------------------------------------------------------------------- */
 
-/* execve(2): set-user-ID and set-group-ID, unless no_new_privs or a nosuid mount forbids it; never a script's */
+/*
+ * execve(2): set-user-ID and set-group-ID, unless no_new_privs or a nosuid mount forbids it, or another process
+ * could move the working directory meanwhile (CLONE_FS); never a script's.
+ */
 static bool exec_credentials(struct process *p, const struct exec_state *e)
 {
 	const struct exec_file *f = &e->info;
 	struct cred *c = &p->cred;
-	bool may = !f->nosuid && !p->no_new_privs && !e->script;
+	bool shared = p->fs->refs > 1 && c->euid != 0;
+	bool may = !f->nosuid && !p->no_new_privs && !e->script && !shared;
 
 	if (may && f->mode & S_ISUID)
 		c->euid = f->uid;
@@ -514,7 +532,7 @@ static void exec_threads(struct process *p, struct exec_state *e)
 {
 	struct link *l = p->threads.next;
 
-	if (e->caller != p->main) {	/* what was pending for the thread that goes on, stays */
+	if (e->caller && e->caller != p->main) {	/* what was pending for the thread that goes on, stays */
 		signal_flush(&p->main->pending, ~0ull);
 		p->main->pending = e->caller->pending;
 		e->caller->pending = (struct sig_pending){ 0 };
@@ -586,6 +604,8 @@ static void exec_commit(struct process *p)
 	if (secure)
 		p->pdeath_signal = 0;
 	p->keepcaps = false;
+	p->exec_id++;
+	p->exit_signal = SIGCHLD;
 	for (int sig = 1; sig <= SIGNALS_MAX; sig++)
 		if (p->sig_class[sig] == CLASS_HANDLED)
 			p->sig_class[sig] = CLASS_DEFAULT;
@@ -631,7 +651,7 @@ void request_exec_ready(struct request *r)
 	request_park(r, &e->ready, ready_cancel);
 	e->have_ready = true;
 	e->old = p->image;
-	if (e->old && tess_thread_query(e->old->task, e->caller->number, &info) == 0)
+	if (e->old && e->caller && tess_thread_query(e->old->task, e->caller->number, &info) == 0)
 		e->mask = info.mask;
 	p->changing = true;
 	p->executed = true;		/* before descriptors that close on exec can tell the parent */

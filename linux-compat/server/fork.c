@@ -108,8 +108,13 @@ static int fork_child(struct request *r, bool share, uint64_t flags, struct proc
 		child->parent = parent;
 		link_before(&parent->children, &child->sibling);
 	}
-	if ((flags & CSIGNAL) && (flags & CSIGNAL) <= SIGNALS_MAX)
+	child->parent_exec_id = p->exec_id;
+	if (flags & CLONE_PARENT) {	/* clone(2): who has not made it has not asked for a signal */
+		child->exit_signal = p->exit_signal;
+		child->parent_exec_id = p->parent_exec_id;
+	} else if ((flags & CSIGNAL) && (flags & CSIGNAL) <= SIGNALS_MAX) {
 		child->exit_signal = (int)(flags & CSIGNAL);
+	}
 	if (flags & CLONE_FS) {
 		fs_view_put(child->fs);
 		child->fs = p->fs;

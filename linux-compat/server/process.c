@@ -255,7 +255,8 @@ void thread_free(struct thread *t)
 {
 	struct thread **at = &tid_hash[t->tid % BUCKETS];
 
-	signal_flush(&t->pending, ~0ull);
+	exec_thread_gone(t);
+	signal_thread_gone(t);
 	while (*at != t)
 		at = &(*at)->hash_next;
 	*at = t->hash_next;
@@ -582,6 +583,7 @@ void process_gone(struct process *p)
 	p->image = NULL;
 	image_free(image);
 	parked_cancel_process(p);
+	exec_process_gone(p);
 	signal_process_gone(p);
 	itimer_process_gone(p);
 	vfs_process_exit(p);

@@ -181,6 +181,7 @@ struct process {
 
 	struct link waits;		/* parked LX_WAIT of its threads: wait.c */
 	int exit_status, exit_signal;
+	uint32_t exec_id, parent_exec_id;	/* execs so far; of the parent when it asked for exit_signal */
 	struct usage dead_usage, child_usage;	/* own at death; of reaped children */
 
 	uint64_t rlimits[RLIMIT_COUNT][2];
@@ -232,6 +233,8 @@ void exec_init(handle_t archive);	/* the translator, vdso and clock page that ev
 int exec_first(const char *command_line);	/* starts pid 1 */
 void exec_abort(struct process *p, int error);	/* the loading image is gone or hopeless */
 void exec_image_dead(struct image *i);	/* an IMAGE_OLD or IMAGE_LOADING one */
+void exec_process_gone(struct process *p);
+void exec_thread_gone(struct thread *t);
 void vfork_release(struct process *child);
 void process_start_failed(struct process *p, int error);	/* pid 1 cannot run */
 void process_usage_keep(struct process *p, const struct image *i);	/* what i used counts for p from now on */
@@ -255,6 +258,7 @@ bool signal_may_send(const struct process *from, const struct process *to, int s
 void signal_after_exec(struct process *p, uint64_t mask);
 void signal_flush(struct sig_pending *pending, uint64_t which);
 void signal_process_gone(struct process *p);
+void signal_thread_gone(struct thread *t);
 void signal_thread_leaves(struct thread *t);	/* what was meant for the process goes to another thread */
 bool signal_is_blocked_or_ignored(struct process *p, struct thread *t, int sig);	/* for ttys */
 void process_stop(struct process *p, int sig);

@@ -382,6 +382,14 @@ void signal_thread_leaves(struct thread *t)
 	shared_retarget(t->process, t, ~0ull);
 }
 
+/* Its record is about to be freed, whatever it still waits for. */
+void signal_thread_gone(struct thread *t)
+{
+	if (t->sleep)
+		sleep_end(t->sleep, -EINTR, NULL);
+	signal_flush(&t->pending, ~0ull);
+}
+
 /*
  * The first pending signal outside mask that the program handles, left pending; on the way everything it
  * does not handle has its default action.  0: none (or it is stopped now); -1: the process has ended.

@@ -258,9 +258,10 @@ void child_notify(struct process *c, int code, int status)
 	int sig = ended ? c->exit_signal : SIGCHLD;
 	struct siginfo info;
 
-	if (!parent) {
+	if (!parent)
 		return;
-	}
+	if (sig && c->parent_exec_id != parent->exec_id)
+		sig = SIGCHLD;		/* it runs another program now, perhaps with other rights */
 	if (ended) {
 		status = c->exit_status;
 		code = (status & 0x7f) == 0 ? CLD_EXITED : status & 0x80 ? CLD_DUMPED : CLD_KILLED;
