@@ -28,7 +28,7 @@ MARK = "##conformance"
 
 # In this order: what everything else stands on comes first.
 AREAS = ["files", "fd", "pipe", "process", "exec", "signal", "job", "time", "dir", "memory", "tty",
-         "procfs", "poll", "thread", "efault", "system", "mount", "race", "abuse"]
+         "procfs", "poll", "thread", "efault", "system", "mount", "race", "abuse", "hostile"]
 SCRIPT = """filter=$1; shift
 for area; do
 	echo "%(mark)s begin $area"

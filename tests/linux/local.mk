@@ -1,6 +1,6 @@
 # Conformance tests: static musl programs that state what Linux does, true of Linux and of Tessera.
 
-linux_areas = abuse dir efault exec fd files job memory mount pipe poll process procfs race signal \
+linux_areas = abuse dir efault exec fd files hostile job memory mount pipe poll process procfs race signal \
 	system thread time tty
 linux_programs = $(linux_areas:%=tests/linux/%)
 linux_fuzzers = $(addprefix tests/linux/fuzz/,calls code elf native scribble)
@@ -18,14 +18,17 @@ EXTRA_DIST += \
 	tests/linux/fuzz/fuzz.h \
 	tests/linux/fuzz/run.py \
 	tests/linux/fuzz/translator.h \
+	tests/linux/native.h \
 	tests/linux/tap.h
 
 # Bad pointers and ignored results are what is being tested here.
-linux_test_compile = $(MUSL_CC) -std=gnu11 -static -O1 -g -Wall -Wextra -Wno-unused-result \
+linux_test_compile = $(MUSL_CC) -std=gnu11 -static -O1 -g -I. -I$(srcdir) -Wall -Wextra -Wno-unused-result \
 	-Wno-unused-function -Wno-nonnull -Wno-stringop-overread -Wno-stringop-overflow
 
 $(linux_programs): tests/linux/%: tests/linux/%.c tests/linux/tap.h
 	$(AM_V_CC)$(MKDIR_P) tests/linux && $(linux_test_compile) -o $@ $(srcdir)/tests/linux/$*.c
+
+tests/linux/hostile: tests/linux/native.h abi/native.h abi/linux_protocol.h abi/calls.h abi/errors.h
 
 $(linux_fuzzers): tests/linux/fuzz/%: tests/linux/fuzz/%.c tests/linux/fuzz/fuzz.h tests/linux/fuzz/translator.h
 	$(AM_V_CC)$(MKDIR_P) tests/linux/fuzz && \

@@ -1,0 +1,199 @@
+/*
+ * hostile.c -- what a program may not get that knows the system from inside: native calls from the
+ * translator's window, requests in linuxd's own words, and Linux calls made in an evil order.
+ *
+ * Owns:    processes of the uids 61240 and 61241.
+ * Locks:   none.
+ * Fails:   see tap.h. The cases that speak natively are skipped on Linux.
+ * Tested:  run.py; the others pass on Linux first.
+ */
+#define TAP_HELPER helper_main
+#include "tap.h"
+#include "native.h"
+
+#include <grp.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <termios.h>
+
+#define EVIL_UID	61240
+#define OTHER_UID	61241
+
+static int helper_main(int argc, char **argv)
+{
+	(void)argc;
+	if (strcmp(argv[0], "euid") == 0)
+		return geteuid() == 0 ? 7 : 8;
+	if (strcmp(argv[0], "sleep") == 0)
+		sleep_ms(500);
+	return 0;
+}
+
+static void root_only(void)
+{
+	if (getuid() != 0)
+		SKIP("needs root");
+}
+
+static void user_become(uid_t uid)
+{
+	CHECK_EQ(setgroups(0, NULL), 0);
+	CHECK_EQ(setgid(uid), 0);
+	CHECK_EQ(setuid(uid), 0);
+}
+
+TEST("an open for execution gives neither write access nor what is not readable")
+{
+	pid_t child;
+
+	root_only();
+	NATIVE_ONLY();
+	CHECK_EQ(chmod(".", 0755), 0);
+	file_write("program", "#!/bin/true\n");
+	CHECK_EQ(chmod("program", 0755), 0);
+	file_write("hidden", "secret");
+	CHECK_EQ(chmod("hidden", 0711), 0);
+	CHILD(child) {
+		user_become(EVIL_UID);
+		CHECK(native_open("program", O_RDWR, LX_OPEN_EXEC) < 0);
+		CHECK(native_open("program", O_WRONLY | O_TRUNC, LX_OPEN_EXEC) < 0);
+		CHECK(native_open("hidden", O_RDONLY, LX_OPEN_EXEC) < 0);
+		CHECK(native_open("program", O_RDONLY, 0) >= 0);
+	}
+	REAP(child, 0);
+}
+
+TEST("a thread cannot raise its own priority, nor the one it serves calls at")
+{
+	NATIVE_ONLY();
+	CHECK(native_call(NR_thread_priority, H_SELF, ~0u, 255, 0, 0) < 0);
+	for (uint64_t number = 0; number < 4; number++) {
+		CHECK(native_call(NR_thread_priority, H_SELF, number, 255, 0, 0) < 0);
+		CHECK(native_call(NR_thread_priority, H_SELF, number, 1, 255, 0) < 0);
+	}
+}
+
+TEST("a terminal's master sends the signals of its keys and no others")
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+
+	CHECK(master >= 0);
+	CHECK_ERR(ioctl(master, TIOCSIG, SIGKILL), EINVAL);
+	CHECK_ERR(ioctl(master, TIOCSIG, SIGSEGV), EINVAL);
+	CHECK_EQ(ioctl(master, TIOCSIG, SIGINT), 0);
+}
+
+TEST("the node of a terminal that is gone does not lead to the next of the same number")
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY), old, number, next;
+	char path[64];
+
+	CHECK(master >= 0);
+	CHECK_EQ(ioctl(master, TIOCGPTN, &number), 0);
+	sprintf(path, "/dev/pts/%d", number);
+	old = open(path, O_PATH);
+	CHECK(old >= 0);
+	CHECK_EQ(close(master), 0);
+	master = posix_openpt(O_RDWR | O_NOCTTY);
+	CHECK_EQ(ioctl(master, TIOCGPTN, &next), 0);
+	if (next != number)
+		SKIP("another number was given out");
+	CHECK_EQ(unlockpt(master), 0);
+	sprintf(path, "/proc/self/fd/%d", old);
+	CHECK_ERR(open(path, O_RDWR | O_NOCTTY), EIO);
+}
+
+TEST("whoever does not own a file cannot take its set-id bits by a chown that changes nothing")
+{
+	struct stat st;
+	pid_t child;
+
+	root_only();
+	CHECK_EQ(chmod(".", 0755), 0);
+	file_write("tool", "x");
+	CHECK_EQ(chmod("tool", 04755), 0);
+	CHILD(child) {
+		user_become(EVIL_UID);
+		CHECK_ERR(chown("tool", -1, -1), EPERM);
+	}
+	REAP(child, 0);
+	CHECK_EQ(stat("tool", &st), 0);
+	CHECK_EQ(st.st_mode & 07777, 04755);
+}
+
+static void setuid_copy(const char *path)
+{
+	static char block[65536];
+	int in = open(tap_self, O_RDONLY), out = open(path, O_WRONLY | O_CREAT, 0700);
+	ssize_t n;
+
+	while ((n = read(in, block, sizeof(block))) > 0)
+		CHECK_EQ(write(out, block, (size_t)n), n);
+	CHECK_EQ(fchmod(out, 04755), 0);
+	CHECK_EQ(close(out), 0);
+	close(in);
+}
+
+TEST("set-uid does not count for a program that shares its working directory with another process")
+{
+	pid_t child;
+
+	root_only();
+	CHECK_EQ(chmod(".", 0755), 0);
+	setuid_copy("tool");
+	CHILD(child) {
+		pid_t confederate;
+
+		user_become(EVIL_UID);
+		confederate = (pid_t)syscall(SYS_clone, CLONE_FS | SIGCHLD, 0, 0, 0, 0);
+		if (confederate == 0) {
+			sleep_ms(1000);
+			_exit(0);
+		}
+		execl("./tool", "tool", "--helper", "euid", NULL);
+		_exit(98);
+	}
+	REAP(child, 8);
+	CHILD(child) {
+		user_become(EVIL_UID);
+		execl("./tool", "tool", "--helper", "euid", NULL);
+		_exit(98);
+	}
+	REAP(child, 7);
+}
+
+TEST("a process that makes itself a brother chooses no signal for its parent")
+{
+	pid_t child, brother;
+	int status;
+
+	signal(SIGUSR1, SIG_DFL);
+	CHILD(child) {
+		if (syscall(SYS_clone, CLONE_PARENT | SIGUSR1, 0, 0, 0, 0) == 0)
+			_exit(3);
+		_exit(4);
+	}
+	for (int i = 0; i < 2; i++) {
+		brother = waitpid(-1, &status, 0);
+		CHECK(brother > 0);
+		CHECK_EQ(status, brother == child ? 4 << 8 : 3 << 8);
+	}
+}
+
+TEST("a child's exit signal does not follow its parent into another program")
+{
+	pid_t child;
+
+	CHILD(child) {
+		if (syscall(SYS_clone, SIGUSR1, 0, 0, 0, 0) == 0) {
+			sleep_ms(200);
+			_exit(3);
+		}
+		execl(tap_self, tap_self, "--helper", "sleep", NULL);
+		_exit(98);
+	}
+	REAP(child, 0);
+}
