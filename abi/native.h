@@ -222,6 +222,7 @@ enum desc_flag {			/* access and status of an open file description */
 	DESC_READ = 1, DESC_WRITE = 2, DESC_EXEC = 4, DESC_ACCESS = 7,
 	DESC_APPEND = 8, DESC_NONBLOCK = 16, DESC_NOTIFY_CLOSE = 32,
 	DESC_SEEKABLE = 64,		/* has an offset although the kernel does not hold the data */
+	DESC_PACKET = 128,		/* what is written to a pipe are packets, at most PIPE_ATOMIC bytes each */
 	DESC_USER_SHIFT = 16,		/* 16 bits of status flags that only user space reads */
 };
 struct descriptor_args {

@@ -12,6 +12,9 @@ struct user_iter;
 #define PIPE_FRAMES_DEFAULT 16
 #define PIPE_FRAMES_MAX 256
 
+/* Bytes that are read together or dropped: positions as head and tail are. */
+struct packet { uint64_t start, end; };
+
 struct pipe {
 	struct object object;		/* lock: RANK_PIPE, guards all */
 	uint64_t head, tail;		/* bytes ever written, ever read; both 0 when empty */
@@ -20,13 +23,15 @@ struct pipe {
 	bool had_writer;
 	struct frame **frames;		/* ring: position / PAGE_SIZE % nframes; NULL: not there */
 	struct frame *first[PIPE_FRAMES_DEFAULT];
+	struct packet *packets;		/* ring of nframes, made by the first packet; else NULL */
+	uint32_t first_packet, npackets;
 	struct waitqueue waiters;
 	struct observers observers;
 };
 
 /* Deadline 0: do not wait (E_AGAIN).  The count, 0 at the end of the data, or an error. */
 int64_t pipe_read(struct pipe *p, struct user_iter *it, uint64_t deadline_ns);
-int64_t pipe_write(struct pipe *p, struct user_iter *it, uint64_t deadline_ns);	/* E_PIPE */
+int64_t pipe_write(struct pipe *p, struct user_iter *it, uint64_t deadline_ns, bool packets);	/* E_PIPE */
 int64_t pipe_read_piece(struct pipe *p, uint64_t user, uint64_t len);	/* the quick case, or E_NOSYS */
 int64_t pipe_write_piece(struct pipe *p, uint64_t user, uint64_t len);
 void pipe_open(struct pipe *p, uint32_t desc_flags);
@@ -47,7 +52,7 @@ static inline uint32_t pipe_ready(const struct pipe *p, uint32_t desc_flags)
 			bits |= POLL_HUP;
 	}
 	if (desc_flags & DESC_WRITE) {
-		if (pipe_room(p) >= PIPE_ATOMIC)
+		if (pipe_room(p) >= PIPE_ATOMIC && p->npackets < p->nframes)
 			bits |= POLL_OUT | POLL_WRNORM;
 		if (!p->readers)
 			bits |= POLL_ERR;

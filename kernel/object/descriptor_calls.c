@@ -82,7 +82,7 @@ int64_t sys_descriptor_seek(uint64_t fd, uint64_t offset, uint64_t whence)
 	return s;
 }
 
-#define FLAGS_CHANGEABLE (DESC_APPEND | DESC_NONBLOCK | 0xffff0000u)
+#define FLAGS_CHANGEABLE (DESC_APPEND | DESC_NONBLOCK | DESC_PACKET | 0xffff0000u)
 
 int64_t sys_descriptor_flags(uint64_t fd, uint64_t mask, uint64_t value)
 {

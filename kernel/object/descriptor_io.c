@@ -72,6 +72,8 @@ static int64_t write_simple(struct descriptor *d, uint64_t buf, uint64_t len)
 {
 	switch (d->kind) {
 	case OBJ_PIPE:
+		if (unlikely(d->flags & DESC_PACKET))
+			return E_NOSYS;
 		return pipe_write_piece(container_of(d->data, struct pipe, object), buf, len);
 	case OBJ_NULL:
 		return (int64_t)len;

@@ -3,6 +3,11 @@
  *
  * A write of up to PIPE_ATOMIC bytes is never interleaved.  Copies run under the lock with faults off;
  * when one falls short the lock is dropped, the page brought in and the step repeated.
+ *
+ * A packet (DESC_PACKET at the writer) is a stretch of the ring with marks at its ends: a read takes the bytes
+ * before it, then one packet at most, and drops what does not fit.  There are no more packets than frames, as
+ * on Linux, where each has a page.  Conforms to pipe(2), O_DIRECT, but that a packet written while bytes
+ * are still in the pipe stays one (Linux adds it to them).  Packets carry no capabilities.
  * Locks:   pipe.object.lock (RANK_PIPE); frames are allocated inside it; waking and observers too.
  * Fails:   E_PIPE, E_AGAIN, E_NOMEM (no frame), E_FAULT; a partial count wins over all.
  * Tested:  kernel/test/pipe_test.c, tests/linux/pipe
@@ -34,6 +39,8 @@ void pipe_release(struct object *o)
 			frame_put(p->frames[i]);
 	if (p->frames != p->first)
 		kmem_free(o->pool, p->frames, p->nframes * sizeof(*p->frames));
+	if (p->packets)
+		kmem_free(o->pool, p->packets, p->nframes * sizeof(*p->packets));
 	object_free(o);
 }
 
@@ -113,11 +120,63 @@ static status_t pipe_sleep(struct pipe *p, uint64_t deadline_ns)
 	return thread_wait(&w, &p->object.lock, deadline_ns);
 }
 
-/* Move what there is, faulting pages in with the lock dropped. */
+/* --- packets ------------------------------------------------------------------------------------------- */
+
+static struct packet *packet_at(struct pipe *p, uint32_t n) { return &p->packets[(p->first_packet + n) & (p->nframes - 1)]; }
+
+/* The bytes before the first packet. */
+static uint64_t stream_bytes(struct pipe *p) { return p->npackets ? packet_at(p, 0)->start - p->tail : pipe_bytes(p); }
+
+/* With the lock: room for the mark of one more packet; not called when there are nframes of them. */
+static status_t packets_reserve(struct pipe *p)
+{
+	if (!p->packets)
+		p->packets = kmem_alloc(p->object.pool, p->nframes * sizeof(*p->packets));
+	return p->packets ? 0 : E_NOMEM;
+}
+
+/* The last len bytes are one. */
+static void packet_mark(struct pipe *p, uint64_t len)
+{
+	*packet_at(p, p->npackets++) = (struct packet){ p->head - len, p->head };
+}
+
+/*
+ * The first packet, which is at the tail, or as much as fits.  After a fault all of it is there again, for
+ * another reader may take it while the lock is dropped.
+ */
+static status_t packet_take(struct pipe *p, struct user_iter *it)
+{
+	uint64_t start = p->tail, end = packet_at(p, 0)->end, wanted = it->left;
+
+	while (it->left && p->tail < end) {
+		uint64_t want = piece(it, end - p->tail, p->tail);
+		size_t n = iter_copy_out(it, (uint8_t *)frame_virt(*frame_slot(p, p->tail)) + p->tail % PAGE_SIZE, want);
+		status_t s;
+
+		p->tail += n;
+		if (likely(n == want))
+			continue;
+		p->tail = start;
+		iter_back(it, wanted - it->left);
+		spin_unlock(&p->object.lock);
+		s = iter_fault_in(it, true);
+		spin_lock(&p->object.lock);
+		return s;
+	}
+	p->tail = end;
+	p->npackets--;
+	p->first_packet++;
+	return 0;
+}
+
+/* --- reading and writing ------------------------------------------------------------------------------- */
+
+/* Move what there is before the first packet, faulting pages in with the lock dropped. */
 static status_t drain(struct pipe *p, struct user_iter *it)
 {
-	while (it->left && pipe_bytes(p)) {
-		uint64_t want = piece(it, pipe_bytes(p), p->tail);
+	while (it->left && stream_bytes(p)) {
+		uint64_t want = piece(it, stream_bytes(p), p->tail);
 		size_t n = iter_copy_out(it, (uint8_t *)frame_virt(*frame_slot(p, p->tail)) + p->tail % PAGE_SIZE, want);
 		status_t s;
 
@@ -142,14 +201,18 @@ int64_t pipe_read(struct pipe *p, struct user_iter *it, uint64_t deadline_ns)
 	spin_lock(&p->object.lock);
 	for (;;) {
 		s = drain(p, it);
+		if (!s && it->left && p->npackets)
+			s = packet_take(p, it);
 		if (it->left != wanted) {
 			if (!pipe_bytes(p))
 				rewind_empty(p);
 			changed(p);
 			break;
 		}
-		if (s || !p->writers)
+		if (s || (!p->writers && !pipe_bytes(p)))
 			break;
+		if (pipe_bytes(p))		/* came, or was left, while a page was brought in */
+			continue;
 		s = pipe_sleep(p, deadline_ns);
 		if (s)
 			break;
@@ -159,12 +222,12 @@ int64_t pipe_read(struct pipe *p, struct user_iter *it, uint64_t deadline_ns)
 }
 
 /*
- * Put in what there is room for.  An atomic write that meets a fault takes back what it has put in: nobody
+ * Put in what there is room for, and no more than `most`.  An atomic write that meets a fault takes back what it has put in: nobody
  * may see a part of it.
  */
-static status_t fill(struct pipe *p, struct user_iter *it, bool atomic)
+static status_t fill(struct pipe *p, struct user_iter *it, uint64_t most, bool atomic)
 {
-	uint64_t start = it->left, room = pipe_room(p);
+	uint64_t start = it->left, room = MIN(pipe_room(p), most);
 	status_t s;
 
 	while (it->left && room) {
@@ -187,9 +250,35 @@ static status_t fill(struct pipe *p, struct user_iter *it, bool atomic)
 	return 0;
 }
 
-int64_t pipe_write(struct pipe *p, struct user_iter *it, uint64_t deadline_ns)
+/* One packet; E_AGAIN: there is no room now. */
+static status_t fill_packet(struct pipe *p, struct user_iter *it)
 {
-	uint64_t wanted = it->left, least = wanted <= PIPE_ATOMIC ? wanted : 1;
+	uint64_t before = it->left, most = MIN(before, PIPE_ATOMIC);
+	status_t s;
+
+	if (pipe_room(p) < most || p->npackets == p->nframes)
+		return E_AGAIN;
+	s = packets_reserve(p);
+	if (!s)
+		s = fill(p, it, most, true);
+	if (it->left != before)
+		packet_mark(p, before - it->left);
+	return s;
+}
+
+/* The same for bytes: an atomic write goes in whole. */
+static status_t fill_bytes(struct pipe *p, struct user_iter *it)
+{
+	bool atomic = it->total <= PIPE_ATOMIC;
+
+	if (pipe_room(p) < (atomic ? it->left : 1))
+		return E_AGAIN;
+	return fill(p, it, it->left, atomic);
+}
+
+int64_t pipe_write(struct pipe *p, struct user_iter *it, uint64_t deadline_ns, bool packets)
+{
+	uint64_t wanted = it->left;
 	status_t s = 0;
 
 	if (!wanted)
@@ -198,15 +287,14 @@ int64_t pipe_write(struct pipe *p, struct user_iter *it, uint64_t deadline_ns)
 	while (it->left && !s) {
 		uint64_t before = it->left;
 
-		if (!p->readers) {
+		if (!p->readers)
 			s = E_PIPE;
-		} else if (pipe_room(p) < least) {
+		else
+			s = packets ? fill_packet(p, it) : fill_bytes(p, it);
+		if (it->left != before)
+			changed(p);
+		if (s == E_AGAIN)
 			s = pipe_sleep(p, deadline_ns);
-		} else {
-			s = fill(p, it, wanted <= PIPE_ATOMIC);
-			if (it->left != before)
-				changed(p);
-		}
 	}
 	spin_unlock(&p->object.lock);
 	return it->left != wanted ? (int64_t)(wanted - it->left) : s;
@@ -224,7 +312,7 @@ int64_t pipe_read_piece(struct pipe *p, uint64_t user, uint64_t len)
 	spin_lock(&p->object.lock);
 	at = p->tail % PAGE_SIZE;
 	n = MIN(len, pipe_bytes(p));
-	if (likely(n && n <= PAGE_SIZE - at) &&
+	if (likely(n && n <= PAGE_SIZE - at && !p->npackets) &&
 	    user_copy_out_nofault(user, (uint8_t *)frame_virt(*frame_slot(p, p->tail)) + at, n) == n) {
 		p->tail += n;
 		if (!pipe_bytes(p))
@@ -269,12 +357,12 @@ int64_t sys_pipe_create(uint64_t flags, uint64_t fds)
 	int64_t a, b;
 	status_t s;
 
-	REQUIRE((flags & ~(uint64_t)(PIPE_CLOEXEC | PIPE_NONBLOCK)) == 0, E_INVAL);
+	REQUIRE((flags & ~(uint64_t)(PIPE_CLOEXEC | PIPE_NONBLOCK | PIPE_PACKET)) == 0, E_INVAL);
 	p = pipe_new(current->task->task_pool);
 	REQUIRE(p, E_NOMEM);
 	s = descriptor_new_pipe(p, DESC_READ | status, &r);
 	if (!s)
-		s = descriptor_new_pipe(p, DESC_WRITE | status, &w);
+		s = descriptor_new_pipe(p, DESC_WRITE | status | (flags & PIPE_PACKET ? DESC_PACKET : 0), &w);
 	object_put(&p->object);
 	if (s) {
 		if (r)
@@ -365,11 +453,63 @@ static void ring_move(struct pipe *p, struct frame **to, uint32_t n, struct fram
 	}
 }
 
+/* What a ring of n frames needs, made before the lock is taken; what is left of it is given back after. */
+struct ring {
+	struct frame **frames, *spare;
+	struct packet *packets;
+	uint32_t n;
+};
+
+static void ring_drop(struct pipe *p, struct ring *r)
+{
+	if (r->frames && r->frames != p->first)
+		kmem_free(p->object.pool, r->frames, r->n * sizeof(*r->frames));
+	if (r->packets)
+		kmem_free(p->object.pool, r->packets, r->n * sizeof(*r->packets));
+	if (r->spare)
+		frame_put(r->spare);
+}
+
+static status_t ring_make(struct pipe *p, struct ring *r, uint32_t n)
+{
+	struct pool *pool = p->object.pool;
+
+	*r = (struct ring){ .n = n, .frames = kmem_alloc(pool, n * sizeof(*r->frames)), .spare = frame_alloc(pool),
+			    .packets = kmem_alloc(pool, n * sizeof(*r->packets)) };
+	if (r->frames && r->spare && r->packets)
+		return 0;
+	ring_drop(p, r);
+	return E_NOMEM;
+}
+
+/* With the lock: the new ring for the old one, which is in *r then.  E_BUSY: it holds too much. */
+static status_t ring_swap(struct pipe *p, struct ring *r)
+{
+	struct ring old = { .frames = p->frames, .packets = p->packets, .n = p->nframes };
+
+	REQUIRE(pipe_bytes(p) + p->tail % PAGE_SIZE <= r->n * PAGE_SIZE && p->npackets <= r->n, E_BUSY);
+	ring_move(p, r->frames, r->n, &r->spare);
+	for (uint32_t i = 0; i < old.n; i++) {
+		if (old.frames[i])
+			frame_put(old.frames[i]);
+		old.frames[i] = NULL;
+	}
+	for (uint32_t i = 0; i < p->npackets; i++)
+		r->packets[i] = *packet_at(p, i);
+	p->first_packet = 0;
+	p->packets = r->packets;
+	p->frames = r->frames;
+	p->nframes = r->n;
+	old.spare = r->spare;
+	*r = old;
+	return 0;
+}
+
 /* F_SETPIPE_SZ: rounded up to a power of two pages; E_BUSY when it holds more. */
 int64_t sys_pipe_resize(uint64_t h, uint64_t capacity)
 {
-	uint32_t n = 1, old_n;
-	struct frame **frames, **old, *spare;
+	struct ring ring;
+	uint32_t n = 1;
 	struct object *o;
 	struct pipe *p;
 	status_t s;
@@ -379,37 +519,15 @@ int64_t sys_pipe_resize(uint64_t h, uint64_t capacity)
 		n *= 2;
 	s = pipe_get(h, &o, &p);
 	REQUIRE(s == 0, s);
-	frames = kmem_alloc(p->object.pool, n * sizeof(*frames));
-	spare = frames ? frame_alloc(p->object.pool) : NULL;
-	if (!spare) {
-		if (frames)
-			kmem_free(p->object.pool, frames, n * sizeof(*frames));
-		object_put(o);
-		return E_NOMEM;
+	s = ring_make(p, &ring, n);
+	if (!s) {
+		spin_lock(&p->object.lock);
+		s = ring_swap(p, &ring);
+		if (!s)
+			changed(p);
+		spin_unlock(&p->object.lock);
+		ring_drop(p, &ring);
 	}
-	spin_lock(&p->object.lock);
-	old = p->frames;
-	old_n = p->nframes;
-	if (pipe_bytes(p) + p->tail % PAGE_SIZE > n * PAGE_SIZE) {
-		s = E_BUSY;
-		old = frames;
-		old_n = n;
-	} else {
-		ring_move(p, frames, n, &spare);
-		for (uint32_t i = 0; i < old_n; i++) {
-			if (old[i])
-				frame_put(old[i]);
-			old[i] = NULL;
-		}
-		p->frames = frames;
-		p->nframes = n;
-		changed(p);
-	}
-	spin_unlock(&p->object.lock);
-	if (spare)
-		frame_put(spare);
-	if (old != p->first)
-		kmem_free(p->object.pool, old, old_n * sizeof(*old));
 	object_put(o);
 	return s ? s : (int64_t)(n * PAGE_SIZE);
 }

@@ -166,7 +166,7 @@ int64_t stream_write(struct descriptor *d, struct user_iter *it, uint64_t deadli
 	case OBJ_CONTENT:
 		return content_stream_own(d, it, true);
 	case OBJ_PIPE:
-		return pipe_write(container_of(d->data, struct pipe, object), it, deadline);
+		return pipe_write(container_of(d->data, struct pipe, object), it, deadline, d->flags & DESC_PACKET);
 	case OBJ_COUNTER:
 		return counter_stream(d, it, deadline, true);
 	case OBJ_NULL:

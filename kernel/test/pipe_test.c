@@ -197,6 +197,51 @@ static void no_memory(void)
 	}
 }
 
+/* A packet is read whole or not at all, whatever comes between; marks wrap with the ring. */
+static void steal(void)
+{
+	uint8_t first[8];
+
+	CHECK(sys_descriptor_read(fds[0], USER(first), 8, 0) == 3 && memcmp(first, "abc", 3) == 0);
+}
+
+static void packets(void)
+{
+	uint64_t used = host_kmem_used;
+
+	pattern();
+	pipe_make(PIPE_NONBLOCK | PIPE_PACKET);
+	CHECK(put("abc", 3) == 3 && put("defg", 4) == 4);
+	host_absent_lo = USER(out + 1);
+	host_absent_hi = USER(out + 2);
+	host_on_fault = steal;				/* another reader takes the packet meanwhile */
+	CHECK(get(out, 10) == 4 && memcmp(out, "defg", 4) == 0);
+	CHECK(put("hij", 3) == 3);
+	host_absent_for_good = true;
+	host_absent_lo = USER(out + 1);
+	host_absent_hi = USER(out + 2);
+	CHECK(get(out, 10) == E_FAULT);
+	host_absent_for_good = false;
+	host_absent_lo = host_absent_hi = 0;
+	CHECK(get(out, 10) == 3 && memcmp(out, "hij", 3) == 0);
+	for (uint64_t i = 0; i < 100; i++) {		/* 3,000 bytes: some lie in two frames */
+		CHECK(put(in + i, 3000) == 3000 && put(in + i + 1, 3000) == 3000);
+		CHECK(get(out, 2999) == 2999 && memcmp(out, in + i, 2999) == 0);
+		CHECK(get(out, 4000) == 3000 && memcmp(out, in + i + 1, 3000) == 0);
+	}
+	CHECK(get(out, 1) == E_AGAIN);
+	sys_descriptor_flags(fds[1], DESC_PACKET, 0);
+	CHECK(put("ab", 2) == 2 && put("cd", 2) == 2 && get(out, 10) == 4);
+	drop();
+	CHECK(host_kmem_used == used);
+	pipe_make(PIPE_NONBLOCK | PIPE_PACKET);
+	host_fail_after = 0;
+	CHECK(put("abc", 3) == E_NOMEM);
+	host_fail_after = -1;
+	CHECK(put("abc", 3) == 3 && get(out, 10) == 3);
+	drop();
+}
+
 int main(void)
 {
 	static const struct tap_case cases[] = {
@@ -207,6 +252,7 @@ int main(void)
 		{ "readers and writers sleep and are woken", sleep_and_wake },
 		{ "a sleeper ends by its latch and its deadline", interrupted },
 		{ "a failed allocation leaves nothing behind", no_memory },
+		{ "a packet is read whole or not at all", packets },
 	};
 	uint64_t objects;
 	int bad;

@@ -149,7 +149,7 @@ void fifo_open(struct request *r, struct file *f)
 {
 	bool alone, wait;
 	handle_t cap;
-	int error = fifo_have(f->inode);
+	int error = f->flags & O_DIRECT ? -EINVAL : fifo_have(f->inode);	/* F_SETFL may set it */
 
 	if (error < 0) {
 		open_failed(r, f, false, error);

@@ -494,6 +494,7 @@ static int fdinfo_text(const struct inode *i, struct process *who, struct text *
 	flags = (info.desc_flags & DESC_ACCESS & ~DESC_EXEC) == DESC_READ ? O_RDONLY :
 		info.desc_flags & DESC_READ ? O_RDWR : O_WRONLY;
 	flags |= (info.desc_flags & DESC_APPEND ? O_APPEND : 0) | (info.desc_flags & DESC_NONBLOCK ? O_NONBLOCK : 0) |
+		(info.desc_flags & DESC_PACKET ? O_DIRECT : 0) |
 		(info.slot_flags & SLOT_CLOEXEC ? O_CLOEXEC : 0) | (f ? f->flags & (O_LARGEFILE | O_DIRECTORY | O_PATH) : 0);
 	text_printf(out, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n",
 		(unsigned long)(f && !f->inode->content ? f->offset : info.offset), flags, f ? f->path.mount->id : 0,

@@ -487,7 +487,8 @@ static uint32_t flags_to_linux(uint32_t d)
 		o |= O_RDWR;
 	else if (d & DESC_WRITE)
 		o |= O_WRONLY;
-	return o | (d & DESC_APPEND ? O_APPEND : 0) | (d & DESC_NONBLOCK ? O_NONBLOCK : 0);
+	return o | (d & DESC_APPEND ? O_APPEND : 0) | (d & DESC_NONBLOCK ? O_NONBLOCK : 0) |
+		(d & DESC_PACKET ? O_DIRECT : 0);
 }
 
 static int64_t flags_get(uint64_t fd)
@@ -517,8 +518,9 @@ static int64_t flags_set(uint64_t fd, uint32_t new)
 			return r;
 	}
 	user = (servers >> DESC_USER_O_SHIFT & DESC_USER_O_MASK) << DESC_USER_SHIFT;
-	r = tess_descriptor_flags((handle_t)fd, DESC_APPEND | DESC_NONBLOCK | user,
+	r = tess_descriptor_flags((handle_t)fd, DESC_APPEND | DESC_NONBLOCK | DESC_PACKET | user,
 		(new & O_APPEND ? DESC_APPEND : 0) | (new & O_NONBLOCK ? DESC_NONBLOCK : 0) |
+		(new & O_DIRECT ? DESC_PACKET : 0) |
 		((uint64_t)((new & servers) >> DESC_USER_O_SHIFT & DESC_USER_O_MASK) << DESC_USER_SHIFT));
 	return r < 0 ? result(r) : 0;
 }

@@ -378,10 +378,7 @@ TEST("a signal during a long write gives the part that went in")
 TEST("O_DIRECT makes packets: a read takes one write and drops what does not fit")
 {
 	char text[16];
-	int ends[2];
 
-	if (pipe2(ends, O_DIRECT) == -1 && errno == EINVAL)
-		SKIP("packet pipes are refused");
 	pipe_make(O_DIRECT);
 	CHECK_EQ(write(out, "abc", 3), 3);
 	CHECK_EQ(write(out, "defg", 4), 4);
@@ -389,6 +386,116 @@ TEST("O_DIRECT makes packets: a read takes one write and drops what does not fit
 	CHECK_EQ(read(in, text, 2), 2);
 	CHECK_EQ(fcntl(in, F_SETFL, O_NONBLOCK), 0);
 	CHECK_ERR(read(in, text, 16), EAGAIN);
+}
+
+TEST("O_DIRECT is a flag of the writing end, and F_SETFL changes what the next write is")
+{
+	char text[16];
+
+	pipe_make(O_DIRECT);
+	CHECK_EQ(fcntl(out, F_GETFL) & (O_ACCMODE | O_DIRECT), O_WRONLY | O_DIRECT);
+	CHECK_EQ(fcntl(in, F_GETFL) & (O_ACCMODE | O_DIRECT), O_RDONLY);
+	CHECK_EQ(fcntl(out, F_SETFL, 0), 0);
+	CHECK_EQ(fcntl(out, F_GETFL) & O_DIRECT, 0);
+	CHECK_EQ(write(out, "ab", 2), 2);
+	CHECK_EQ(write(out, "cd", 2), 2);
+	CHECK_EQ(read(in, text, 16), 4);	/* bytes as ever */
+	CHECK_EQ(fcntl(out, F_SETFL, O_DIRECT), 0);
+	CHECK_EQ(write(out, "efg", 3), 3);
+	CHECK_EQ(fcntl(out, F_SETFL, 0), 0);
+	CHECK_EQ(write(out, "hi", 2), 2);
+	CHECK_EQ(write(out, "jk", 2), 2);
+	CHECK_EQ(read(in, text, 2), 2);		/* a packet, although the writer writes bytes now */
+	CHECK_EQ(memcmp(text, "ef", 2), 0);
+	CHECK_EQ(read(in, text, 16), 4);
+	CHECK_EQ(memcmp(text, "hijk", 4), 0);
+}
+
+TEST("a long write with O_DIRECT is cut into packets of PIPE_BUF")
+{
+	static char block[2 * ATOMIC_BYTES + 100], got[sizeof(block)];
+	int pending = -1;
+
+	for (size_t i = 0; i < sizeof(block); i++)
+		block[i] = (char)(i * 7);
+	pipe_make(O_DIRECT);
+	CHECK_EQ(write(out, block, sizeof(block)), sizeof(block));
+	CHECK_EQ(ioctl(in, FIONREAD, &pending), 0);
+	CHECK_EQ(pending, sizeof(block));
+	CHECK_EQ(read(in, got, sizeof(got)), ATOMIC_BYTES);
+	CHECK_EQ(memcmp(got, block, ATOMIC_BYTES), 0);
+	CHECK_EQ(read(in, got, 10), 10);
+	CHECK_EQ(memcmp(got, block + ATOMIC_BYTES, 10), 0);
+	CHECK_EQ(read(in, got, sizeof(got)), 100);
+	CHECK_EQ(memcmp(got, block + 2 * ATOMIC_BYTES, 100), 0);
+}
+
+TEST("a pipe holds sixteen packets, however short, and a reader makes room for one")
+{
+	char byte;
+
+	pipe_make(O_DIRECT | O_NONBLOCK);
+	for (int i = 0; i < 16; i++) {
+		CHECK_EQ(poll_bits(out, POLLOUT), POLLOUT);
+		CHECK_EQ(write(out, "p", 1), 1);
+	}
+	CHECK_EQ(poll_bits(out, POLLOUT), 0);
+	CHECK_ERR(write(out, "p", 1), EAGAIN);
+	CHECK_EQ(read(in, &byte, 1), 1);
+	CHECK_EQ(write(out, "p", 1), 1);
+}
+
+TEST("packets outlive a change of the pipe's size")
+{
+	char text[16];
+
+	pipe_make(O_DIRECT | O_NONBLOCK);
+	for (int i = 0; i < 5; i++)
+		CHECK_EQ(write(out, "packet", (size_t)i + 1), i + 1);
+	CHECK_EQ(read(in, text, 16), 1);
+	CHECK_ERR(fcntl(out, F_SETPIPE_SZ, 4096), EBUSY);
+	CHECK_EQ(fcntl(out, F_SETPIPE_SZ, 4 * 4096), 4 * 4096);
+	CHECK_ERR(write(out, "p", 1), EAGAIN);
+	for (int i = 1; i < 5; i++)
+		CHECK_EQ(read(in, text, 16), i + 1);
+	CHECK_ERR(read(in, text, 16), EAGAIN);
+}
+
+TEST("a reader that waits gets one packet, at the end of the pipe too")
+{
+	char text[16];
+	pid_t child;
+
+	pipe_make(O_DIRECT);
+	CHILD(child) {
+		close(in);
+		sleep_ms(20);
+		CHECK_EQ(write(out, "one", 3), 3);
+		CHECK_EQ(write(out, "three", 5), 5);
+	}
+	close(out);
+	CHECK_EQ(read(in, text, 16), 3);
+	CHECK_EQ(read(in, text, 16), 5);
+	CHECK_EQ(read(in, text, 16), 0);
+	REAP(child, 0);
+}
+
+TEST("a FIFO is not opened with O_DIRECT, but may get it")
+{
+	char text[16];
+	int reader, writer;
+
+	CHECK_EQ(mkfifo("fifo", 0644), 0);
+	reader = open("fifo", O_RDONLY | O_NONBLOCK);
+	CHECK_ERR(open("fifo", O_WRONLY | O_DIRECT), EINVAL);
+	writer = open("fifo", O_WRONLY);
+	CHECK(reader >= 0 && writer >= 0);
+	CHECK_EQ(fcntl(writer, F_SETFL, O_DIRECT), 0);
+	CHECK_EQ(fcntl(writer, F_GETFL) & O_DIRECT, O_DIRECT);
+	CHECK_EQ(write(writer, "ab", 2), 2);
+	CHECK_EQ(write(writer, "cd", 2), 2);
+	CHECK_EQ(read(reader, text, 16), 2);
+	CHECK_EQ(read(reader, text, 16), 2);
 }
 
 TEST("a FIFO joins a reader and a writer that open it by name")
