@@ -298,12 +298,16 @@ static status_t sleep_result(struct thread *t, bool interruptible)
 	return t->timed_out ? E_TIMEDOUT : 0;
 }
 
-/* The time slice is used up and others of target's priority wait: it must wait, too. */
-static bool slice_over(const struct thread *target)
+/* Somebody more urgent than target waits, or, with the time slice used up, an equal: it must wait, too. */
+static bool others_first(const struct thread *target)
 {
 	const struct runqueue *rq = &runqueues[cpu_id()];
+	int top;
 
-	return rq->count && time_ns() >= current->slice_end_ns && rq_top(rq) >= target->effective;
+	if (likely(!rq->count))
+		return false;
+	top = rq_top(rq);
+	return top > target->effective || (top == target->effective && time_ns() >= current->slice_end_ns);
 }
 
 status_t thread_sleep_to(struct thread *target, uint64_t deadline_ns, bool interruptible)
@@ -330,7 +334,7 @@ status_t thread_sleep_to(struct thread *target, uint64_t deadline_ns, bool inter
 		bool here = false;
 
 		spin_lock(&target->object.lock);
-		if (target->state == TS_BLOCKED && may_run_on(target, cpu_id()) && !slice_over(target)) {
+		if (target->state == TS_BLOCKED && may_run_on(target, cpu_id()) && !others_first(target)) {
 			target->state = TS_READY;
 			here = true;
 		}

@@ -29,7 +29,7 @@ static void once(void *name) { trace[at++] = *(char *)name; }
 
 /* A thread that is made and woken by a lower one runs as soon as that leaves the kernel. */
 static void high(void *arg) { (void)arg; thread_sleep_prepare(); thread_sleep(DEADLINE_NEVER, false); trace[at++] = 'h'; }
-static struct thread *sleeper;
+static struct thread *sleeper, *urgent_for;
 
 static void low(void *arg)
 {
@@ -55,6 +55,41 @@ static void priorities(void)
 	trace[at] = 0;
 	CHECK(!strcmp(trace, "lhlo") || !strcmp(trace, "lhol"));
 	host_end(sleeper), host_end(b), host_end(t);
+}
+
+/* What hands its CPU over while somebody more urgent waits for it. */
+static void hander(void *arg)
+{
+	(void)arg;
+	current->priority = current->effective = 250;
+	sleeper->priority = sleeper->effective = 200;
+	thread_wake(sleeper);
+	thread_sleep_prepare();
+	thread_sleep_to(urgent_for, DEADLINE_NEVER, false);
+}
+
+static void handed_over(void *name)
+{
+	thread_sleep_prepare();
+	thread_sleep(DEADLINE_NEVER, false);
+	trace[at++] = *(char *)name;
+}
+
+static void urgency(void)
+{
+	struct thread *h;
+
+	at = 0;
+	sleeper = host_thread(high, NULL);
+	urgent_for = host_thread(handed_over, "t");
+	host_run();
+	h = host_thread(hander, NULL);
+	host_run();
+	trace[at] = 0;
+	CHECK(!strcmp(trace, "ht"));
+	thread_wake(h);
+	host_run();
+	host_end(sleeper), host_end(urgent_for), host_end(h);
 }
 
 static status_t result;
@@ -173,6 +208,7 @@ int main(void)
 	static const struct tap_case cases[] = {
 		{ "threads of one priority take turns", round_robin },
 		{ "a higher priority runs first", priorities },
+		{ "a CPU is not handed over while a higher priority waits for it", urgency },
 		{ "a sleep ends by wake, deadline and kill", naps },
 		{ "a wake before the sleep is not lost", no_wake_is_lost },
 		{ "the deadline of one sleep does not end the next", deadlines_do_not_mix },
