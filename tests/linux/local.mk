@@ -1,7 +1,7 @@
 # Conformance tests: static musl programs that state what Linux does, true of Linux and of Tessera.
 
 linux_areas = abuse dir efault exec fd files hostile job memory mount pipe poll process procfs race signal \
-	system thread time tty
+	sweep system thread time tty
 linux_programs = $(linux_areas:%=tests/linux/%)
 linux_fuzzers = $(addprefix tests/linux/fuzz/,calls code elf native scribble)
 
@@ -14,6 +14,7 @@ EXTRA_DIST += \
 	$(linux_areas:%=tests/linux/%.c) \
 	$(linux_fuzzers:%=%.c) \
 	tests/linux/README.md \
+	tests/linux/aim.h \
 	tests/linux/conformance.py \
 	tests/linux/fuzz/fuzz.h \
 	tests/linux/fuzz/run.py \
@@ -25,7 +26,7 @@ EXTRA_DIST += \
 linux_test_compile = $(MUSL_CC) -std=gnu11 -static -O1 -g -I. -I$(srcdir) -Wall -Wextra -Wno-unused-result \
 	-Wno-unused-function -Wno-nonnull -Wno-stringop-overread -Wno-stringop-overflow
 
-$(linux_programs): tests/linux/%: tests/linux/%.c tests/linux/tap.h
+$(linux_programs): tests/linux/%: tests/linux/%.c tests/linux/tap.h tests/linux/aim.h
 	$(AM_V_CC)$(MKDIR_P) tests/linux && $(linux_test_compile) -o $@ $(srcdir)/tests/linux/$*.c
 
 tests/linux/hostile: tests/linux/native.h abi/native.h abi/linux_protocol.h abi/calls.h abi/errors.h

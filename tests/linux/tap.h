@@ -44,7 +44,9 @@
 
 #define TAP_FAILED	99
 #define TAP_MAX_CASES	256
+#ifndef TAP_TIMEOUT_MS
 #define TAP_TIMEOUT_MS	20000
+#endif
 
 struct tap_case {
 	const char *sentence;
