@@ -33,7 +33,7 @@ enum slot_flag { SLOT_CLOEXEC = 1 };
 enum object_type {
 	OBJ_NONE, OBJ_POOL, OBJ_TASK, OBJ_TABLE, OBJ_THREAD, OBJ_VSPACE, OBJ_VMO, OBJ_CONTENT,
 	OBJ_DESCRIPTOR, OBJ_PIPE, OBJ_COUNTER, OBJ_TIMER, OBJ_ENDPOINT, OBJ_WAITSET, OBJ_LEASE,
-	OBJ_IRQ, OBJ_IOPORT, OBJ_PLATFORM, OBJ_NULL, OBJ_ZERO, OBJ_FULL, OBJ_RANDOM,
+	OBJ_IRQ, OBJ_IOPORT, OBJ_PLATFORM, OBJ_NULL, OBJ_ZERO, OBJ_FULL, OBJ_RANDOM, OBJ_PAGER,
 	OBJ_TYPES
 };
 
@@ -92,13 +92,18 @@ struct ipc_message {
 };
 enum ipc_via {
 	IPC_VIA_ENDPOINT, IPC_VIA_DESCRIPTOR,
-	NOTICE_CLOSE,		/* badge: cookie of a Descriptor whose last holder is gone */
+	NOTICE_CLOSE,		/* badge: cookie of a Descriptor whose last holder is gone; words[0]: its koid,
+				   which tells it from a later one with the same cookie */
 	NOTICE_CANCEL,		/* words[0]: token of the call whose caller was interrupted */
 	NOTICE_DEATH,		/* badge: of the task; words[0]: its code */
 	NOTICE_FAULT,		/* badge: of the task; words[0]: thread, words[1..3]: vector, address, reason:
 				   an exception that no upcall could take; the thread is suspended */
 	NOTICE_COUNTER,		/* badge: of a counter bound to the endpoint; words[0]: its value, taken */
 	NOTICE_MEMORY,		/* badge: of the task whose fault found no frame; words[0]: thread */
+	NOTICE_PAGE,		/* badge: of a pager whose contents wait for pages: take them with pager_next;
+				   words[0]: its generation */
+	NOTICE_TELL,		/* badge: cookie of a content (content_tell); words[0]: which TELL_ events came
+				   since it was told last, words[1]: its koid */
 };
 
 /*
@@ -259,6 +264,23 @@ struct content_attr {
 enum attr_mask { ATTR_SIZE = 1, ATTR_ATIME = 2, ATTR_MTIME = 4, ATTR_CTIME = 8, ATTR_TELL = 16,
 	ATTR_SEALS = 32, ATTR_RECORD_BYTES = 64 };
 enum tell { TELL_READ = 1, TELL_WRITE = 2, TELL_FIRST_WRITE = 4, TELL_NO_ATIME = 8 };
+/* what a pager is asked, and what it says of pages */
+enum pager_want { PAGER_DATA = 1 /* what the page holds */, PAGER_BACK = 2 /* room to write it back to */ };
+struct pager_request {
+	uint64_t key;			/* of the content */
+	uint64_t offset, len;		/* bytes, whole pages */
+	uint64_t want;			/* one of PAGER_* */
+	uint64_t generation;		/* of the server it was given to */
+};
+enum pager_find_flag { PAGER_FIND_NEXT = 1 };
+enum page_state {
+	PAGE_BACKED = 1,		/* has its place on the device: may become dirty */
+	PAGE_UNBACKED,			/* has none: the next write asks again */
+	PAGE_CLEAN,			/* is about to be written back: what is written from now on makes it dirty */
+	PAGE_DIRTY,			/* could not be written back */
+	PAGE_DROP,			/* absent, whatever it held */
+};
+struct pager_range { uint64_t offset, len; };
 enum seal { SEAL_SEAL = 1, SEAL_SHRINK = 2, SEAL_GROW = 4, SEAL_WRITE = 8 };
 
 struct handle_info {

@@ -22,6 +22,8 @@ programs_selftest_selftest_SOURCES = \
 	programs/selftest/fuzz.c \
 	programs/selftest/life.c \
 	programs/selftest/main.c \
+	programs/selftest/memory.c \
+	programs/selftest/pager.c \
 	programs/selftest/rights.c \
 	programs/selftest/selftest.h
 programs_selftest_selftest_CPPFLAGS = $(NATIVE_CPPFLAGS)

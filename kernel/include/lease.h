@@ -38,6 +38,7 @@ status_t operation_under(struct lease *l);	/* E_PERM: it is under an unrelated o
 void operation_end(void);			/* the thread leaves the kernel */
 
 /* thread_sleep_to for a queued waiter of a leased operation; lock guards the queue, and is not held. */
-status_t lease_sleep(struct waiter *w, struct spinlock *lock, struct thread *to, uint64_t deadline_ns);
+status_t lease_sleep(struct waiter *w, struct spinlock *lock, struct thread *to, uint64_t deadline_ns,
+		     bool interruptible);
 
 #endif

@@ -17,6 +17,7 @@ enum lock_rank {
 	RANK_TASK,	/* task.lock: its list of threads, its state */
 	RANK_TABLE,	/* table.lock: slots */
 	RANK_LEASE,	/* the tree of leases */
+	RANK_PAGER,	/* pagers: their contents, requests and whom to tell; tells of contents */
 	RANK_ENDPOINT,	/* endpoint.lock: callers, receivers, notices, calls in progress */
 	RANK_OBJECT,	/* object.lock of descriptors, contents, counters, timers, irqs */
 	RANK_PIPE,	/* pipe.lock */

@@ -15,12 +15,17 @@ struct pool {
 	struct object object;
 	struct pool *parent;
 	uint64_t used, limit, peak;	/* bytes, atomic; used counts in every ancestor too */
+	uint64_t soft;			/* limit less reserve: where all but the favoured stop */
+	uint64_t reserve;		/* with object.lock, as limit and soft are changed */
+	uint64_t favoured;		/* koid of the pool below that may use the reserve; 0: none */
 	bool destroyed;
 	struct list tasks;		/* task.pool_link is not needed: pool_destroy walks all tasks */
 };
 extern struct pool *root_pool;
 status_t pool_charge(struct pool *p, uint64_t bytes);	/* p and all ancestors, or none: E_NOMEM */
 void pool_uncharge(struct pool *p, uint64_t bytes);
+void pool_set_limit(struct pool *p, uint64_t limit);
+status_t pool_set_reserve(struct pool *p, uint64_t bytes, const struct pool *favoured);
 status_t pool_new(struct pool *parent, uint64_t limit, struct pool **out);	/* parent NULL: root_pool */
 /* the tasks that a pool pays for; written where tasks are (sched/task.c) */
 void tasks_kill_pool(struct pool *p);
@@ -33,6 +38,7 @@ enum frame_flag {
 	FRAME_SHARED = 4,		/* may be in several vmos: none of them writes it in place */
 	FRAME_FREE = 8,			/* head of a free block; bits 8..15: its order */
 	FRAME_SLAB = 16,		/* kmem.c's; it uses bits 8..31 */
+	FRAME_DIRTY = 32,		/* of a paged vmo: differs from what its pager has; vmo.lock */
 };
 struct frame {
 	uint32_t refs;			/* page tables, vmos, pins, kernel; atomic */
@@ -48,6 +54,7 @@ extern uint64_t frames_count;		/* pages beyond have no frame (devices) */
 void frames_init(void);			/* from the boot memory map (boot.h) */
 struct frame *frame_alloc(struct pool *pool);		/* content undefined; NULL: no memory or quota */
 struct frame *frame_alloc_zero(struct pool *pool);
+status_t frame_recharge(struct frame *f, struct pool *pool);	/* another pool pays; its one holder calls */
 struct frame *frames_alloc_run(struct pool *pool, unsigned count);	/* contiguous, each with one ref */
 void frames_free_run(struct frame *f, unsigned count);	/* all of such a run, a power of two, each with its one ref */
 void frame_free(struct frame *f);	/* frame_put's end: refs is 0 */
@@ -79,7 +86,7 @@ uint64_t kmem_used_bytes(void);
 /* --- memory objects (vmo.c) ------------------------------------------------------------------------- */
 struct page_node;
 enum vmo_kind { VMO_ANONYMOUS, VMO_PHYSICAL };
-struct pager;				/* seam: who fills and backs the pages; NULL: zero fill, always backed */
+struct paged;
 struct vmo {
 	struct object object;		/* lock: pages, size, mappings */
 	enum vmo_kind kind;
@@ -89,13 +96,10 @@ struct vmo {
 	uint32_t height;
 	uint64_t npages;		/* frames present */
 	struct list mappings;		/* of struct mapping, through its vmo_link */
-	struct pager *pager;
+	struct paged *paged;		/* its pager's side; NULL: zero fill, always backed */
 	bool uncached;			/* VMO_PHYSICAL that is not RAM */
 	bool tail_dirty;		/* was mapped shared and writable: bytes beyond the end may not be 0 */
 };
-/* The seam to a file system: who allocates what is written.  back() may sleep; no lock is held. */
-struct pager_ops { status_t (*back)(struct pager *p, struct vmo *v, uint64_t page); };
-struct pager { const struct pager_ops *ops; };
 status_t vmo_new(struct pool *pool, uint64_t size, struct vmo **out);
 status_t vmo_new_physical(struct pool *pool, uint64_t phys, uint64_t size, struct vmo **out);
 /* RAM that frames_init kept back (the boot archive) becomes an ordinary vmo; page aligned, once */
@@ -126,7 +130,9 @@ status_t vmo_clone_range(struct vmo *v, uint64_t offset, uint64_t len, struct po
 struct content {
 	struct object object;		/* lock: attributes; size is vmo->size and is changed under write_owner */
 	struct vmo *vmo;
-	uint64_t told;			/* tells that wait for a server to ask; see content_tell */
+	uint64_t told;			/* TELL_ events that came since the server was told last; atomic */
+	struct endpoint *server;	/* whom to tell; holds a reference; pager_lock guards the two */
+	struct notice tells;		/* keeps nothing: withdrawn when the content ends */
 	struct thread *writer;		/* the sleeping write lock: holder, or NULL */
 	struct waitqueue write_waiters;
 	uint64_t atime_ns, mtime_ns, ctime_ns;
@@ -144,6 +150,39 @@ void content_close(struct content *c, uint32_t desc_flags);
 void content_fill_attr(struct content *c, struct content_attr *a);
 status_t content_resize(struct content *c, uint64_t size, uint64_t ceiling);
 status_t content_punch(struct content *c, uint64_t offset, uint64_t len);	/* zero a range, drop its frames */
+
+uint64_t content_told_take(struct notice *tells);	/* which events a NOTICE_TELL speaks of; endpoint.lock is held */
+void content_tell(struct content *c, uint32_t what);	/* TELL_ events have come; no lock that bars endpoint.lock */
+
+/* --- pagers (pager.c): who supplies and backs the pages of contents ------------------------------------ */
+extern struct spinlock pager_lock;
+struct pager {
+	struct object object;
+	struct endpoint *endpoint;	/* whom to ask; holds a reference; NULL: destroyed.  pager_lock guards all */
+	struct notice ask;		/* NOTICE_PAGE; keeps nothing: withdrawn when the pager ends */
+	uint64_t generation;		/* of servers */
+	struct tree contents;		/* struct paged by key */
+	struct list asking;		/* struct page_wait that no server has taken yet, oldest first */
+};
+struct paged {				/* a content's side; lives as long as its vmo */
+	struct tree_node node;		/* key: how the server knows it; in pager->contents */
+	struct pager *pager;		/* NULL: destroyed, or the content has ended; pager_lock, as the above */
+	struct content *content;	/* weak */
+	struct waitqueue waiters;	/* of struct page_wait; pager_lock */
+	struct tree backed;		/* ranges of pages; vmo.lock guards the rest */
+	uint64_t ndirty;
+	bool held;			/* the pager has a reference of the content, because pages are dirty */
+};
+status_t pager_new(struct pool *pool, struct endpoint *e, uint64_t badge, struct pager **out);
+uint64_t pager_attach(struct pager *p, struct endpoint *e, uint64_t badge);
+void pager_end(struct pager *p);
+status_t pager_content_new(struct pager *p, struct pool *pool, uint64_t size, uint64_t key, struct content **out);
+status_t pager_content_find(struct pager *p, uint64_t *key, bool next, struct content **out);
+status_t pager_request_take(struct pager *p, struct pager_request *out);
+status_t pager_supply(struct content *c, uint64_t page, struct vmo *from, uint64_t from_page, uint64_t npages);
+status_t pager_refuse(struct content *c, uint64_t page, uint64_t npages, uint32_t wants, status_t error);
+status_t pager_mark(struct content *c, uint64_t page, uint64_t npages, uint32_t state);
+status_t pager_dirty(struct content *c, uint64_t page, uint64_t *first, uint64_t *npages);
 
 /* --- address spaces (vspace.c, fault.c, clone.c) -------------------------------------------------------- */
 enum mapping_kind { MAPPING_ANON, MAPPING_OBJECT, MAPPING_UTCB };
@@ -184,6 +223,7 @@ status_t vspace_unmap(struct vspace *vs, uint64_t addr, uint64_t len);
 /* unmap everything in preemptible pieces; for the death of the last task, no lock held */
 void vspace_empty(struct vspace *vs);
 void vspace_end_lease(struct lease *l);	/* unmap what was mapped through it, everywhere; no lock held */
+void vspace_end_lease_in(struct vspace *vs, const struct lease *l);
 /* A page fault of the current thread at user address addr.  0: resolved; else FAULT_* or E_NOMEM. */
 status_t vspace_fault(struct vspace *vs, uint64_t addr, uint32_t prot);
 /* what a futex word is keyed by: shared vmo (with a reference) and offset, or the vspace and address */

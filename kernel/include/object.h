@@ -67,6 +67,7 @@ void lease_release(struct object *o);
 void irq_release(struct object *o);
 void ioport_release(struct object *o);
 void platform_release(struct object *o);
+void pager_release(struct object *o);
 
 extern uint64_t object_counts[OBJ_TYPES];
 

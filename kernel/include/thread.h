@@ -171,6 +171,7 @@ struct thread *task_thread(struct task *t, uint32_t number);	/* with a reference
 struct table *thread_table(struct thread *t);	/* the same */
 void endpoint_notify(struct endpoint *e, struct notice *n, uint32_t kind);	/* queue unless queued */
 void endpoint_notify_fault(struct endpoint *e, struct thread *t, const uint64_t *words);
+void endpoint_withdraw(struct endpoint *e, struct notice *n);	/* take it back if it is queued */
 void schedule_yield(void);
 
 #endif

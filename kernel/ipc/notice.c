@@ -9,10 +9,14 @@
  */
 #include "local.h"
 #include "descriptor.h"
+#include "mm.h"
 #include "sched.h"
 #include "delay.h"
 
-/* What a notice keeps while it is queued; NULL: an ending Descriptor, which is nobody's any more. */
+/*
+ * What a notice keeps while it is queued.  NULL: an ending Descriptor, which is nobody's any more; a pager or a
+ * content, which takes it back when it ends (endpoint_withdraw).
+ */
 static struct object *kept(struct notice *n, uint32_t kind)
 {
 	switch (kind) {
@@ -31,7 +35,7 @@ void notice_done(struct notice *n, uint32_t kind)
 
 	if (o)
 		object_put(o);
-	else
+	else if (kind == NOTICE_CLOSE)
 		descriptor_close_delivered(n);
 }
 
@@ -91,10 +95,23 @@ void notice_accept(struct thread *t, struct notice *n)
 	to->badge = n->badge;
 	for (int i = 0; i < 4; i++)
 		to->words[i] = n->words[i];
+	if (n->kind == NOTICE_TELL)
+		to->words[0] = content_told_take(n);
 	to->inline_len = 0;
 	to->ncaps = 0;
 	to->bulk_out_len = to->bulk_in_len = 0;
 	to->sender_badge = 0;
+}
+
+/* For notices that keep nothing (NOTICE_PAGE, NOTICE_TELL): what they are embedded in is about to end. */
+void endpoint_withdraw(struct endpoint *e, struct notice *n)
+{
+	spin_lock(&e->object.lock);
+	if (n->kind) {
+		list_remove(&n->link);
+		n->kind = 0;
+	}
+	spin_unlock(&e->object.lock);
 }
 
 /* The server is told that the caller no longer wants to wait; with the lock. */

@@ -91,7 +91,7 @@ static int64_t receive(struct endpoint *e, struct thread *to, uint64_t deadline)
 		thread_sleep_prepare();
 		spin_unlock(&e->object.lock);
 		delay(DELAY_RECEIVE);
-		s = unlikely(t->op_lease) ? lease_sleep(&w, &e->object.lock, to, deadline) :
+		s = unlikely(t->op_lease) ? lease_sleep(&w, &e->object.lock, to, deadline, true) :
 		    thread_sleep_to(to, deadline, true);
 		if (to)
 			object_put(&to->object);

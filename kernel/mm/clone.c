@@ -11,6 +11,7 @@
  * Tested:  kernel/test/vspace_test.c
  */
 #include "local.h"
+#include "lease.h"
 
 #define CLONE_PIECE 4096		/* entries looked at under one hold of the locks */
 
@@ -131,6 +132,14 @@ static status_t entries_copy(struct clone *c, const struct mapping *m, uint64_t 
 	return 0;
 }
 
+/* The child finds zeros, whatever is mapped here. */
+static __attribute__((noinline)) struct mapping *zeros_new(struct clone *c, const struct mapping *m, uint64_t start)
+{
+	const struct mapping like = { .kind = MAPPING_ANON, .flags = m->flags & ~(uint64_t)MAP_SHARED_ABI };
+
+	return mapping_new(c->to, start, m->end, &like);
+}
+
 /* Copy what lies at or above c->at of mapping m, as far as the budget goes. */
 static status_t mapping_clone(struct clone *c, struct mapping *m)
 {
@@ -138,13 +147,13 @@ static status_t mapping_clone(struct clone *c, struct mapping *m)
 	struct mapping *n;
 	status_t s = 0;
 
-	if (m->flags & MAP_NO_FORK || m->kind == MAPPING_UTCB) {
+	if (m->flags & MAP_NO_FORK || m->kind == MAPPING_UTCB || (m->lease && lease_ended(m->lease))) {
 		c->at = m->end;
 		return 0;
 	}
-	n = mapping_new(c->to, start, m->end, m);
+	n = unlikely(m->flags & MAP_ZERO_FORK) ? zeros_new(c, m, start) : mapping_new(c->to, start, m->end, m);
 	REQUIRE(n, E_NOMEM);
-	mapping_insert(c->to, n, m);
+	mapping_insert(c->to, n, n->vmo ? m : NULL);
 	if (m->flags & MAP_ZERO_FORK || (m->vmo && m->vmo->kind == VMO_PHYSICAL))
 		reached = m->end;	/* a device's pages have no frames to count: they are faulted in again */
 	else

@@ -6,16 +6,17 @@
  * Locks:   the write lock (writer, write_waiters) sleeps: it serialises writes and changes of size and
  *          is never taken by a fault.  content.lock guards the rest but the times, which are single
  *          words, stored atomically: a shared mapping's write fault sets them with vspace.lock held.
+ *          pager_lock guards whom it tells, and a tell on its way there.
  * Fails:   E_TXTBUSY, E_PERM (seals), E_FBIG (ceiling), E_NOMEM, E_INTERRUPTED waiting for the write
- *          lock, E_NOT_HERE when the server must be asked first (TELL_FIRST_WRITE).
- * Tested:  kernel/test/vmo_test.c
+ *          lock, E_NOT_HERE when the server must be asked first (TELL_FIRST_WRITE; a hole in a pager's content),
+ *          what pager.c answers.
+ * Tested:  kernel/test/vmo_test.c, kernel/test/pager_test.c, programs/selftest/pager.c
  */
 #include "local.h"
+#include "ipc.h"
 #include "syscalls.h"
 #include "timer.h"
 
-#define CONTENT_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MAP | RIGHT_MANAGE | RIGHT_QUERY | \
-			RIGHT_COPY | RIGHT_TRANSFER)
 #define DAY_NS 86400000000000ull
 #define PIECE_BYTES 65536u		/* of one write, before another may come between */
 #define SIZE_LIMIT (1ull << 62)
@@ -26,13 +27,42 @@ static void time_store(uint64_t *t, uint64_t ns) { __atomic_store_n(t, ns, __ATO
 /* --- telling the server ------------------------------------------------------------------------------- */
 
 /*
- * The hook of the tell masks: remember what happened if the server wants to know.  Coalesced: one bit of
- * each kind, taken by the server when it reads the attributes.
+ * Events that somebody has asked for: coalesced into one notice, which is queued once and says, when the server
+ * takes it, what has come by then.  No lock of RANK_PAGER or above may be held.
  */
-static inline void content_tell(struct content *c, uint32_t what)
+__attribute__((noinline)) void content_tell(struct content *c, uint32_t what)
 {
-	if (unlikely(c->tell & what))
-		atomic_or(&c->told, (uint64_t)(c->tell & what));
+	what &= __atomic_load_n(&c->tell, __ATOMIC_RELAXED);
+	if ((__atomic_fetch_or(&c->told, what, __ATOMIC_ACQ_REL) & what) == what)
+		return;			/* on its way already */
+	spin_lock(&pager_lock);
+	if (c->server)
+		endpoint_notify(c->server, &c->tells, NOTICE_TELL);
+	spin_unlock(&pager_lock);
+}
+
+/* With the endpoint's lock, under which the notice leaves the queue: what comes later is queued anew. */
+uint64_t content_told_take(struct notice *tells)
+{
+	return __atomic_exchange_n(&container_of(tells, struct content, tells)->told, 0, __ATOMIC_ACQ_REL);
+}
+
+/* Tell e (NULL: nobody) from now on; takes the reference.  What the former one has not taken goes to e. */
+static void server_set(struct content *c, struct endpoint *e, uint64_t cookie)
+{
+	struct endpoint *former;
+
+	spin_lock(&pager_lock);
+	former = c->server;
+	if (former)
+		endpoint_withdraw(former, &c->tells);
+	c->server = e;
+	c->tells.badge = cookie;
+	if (e && atomic_load(&c->told))
+		endpoint_notify(e, &c->tells, NOTICE_TELL);
+	spin_unlock(&pager_lock);
+	if (former)
+		object_put(&former->object);
 }
 
 /* As Linux does with relatime: only if it would otherwise look unread since the last change, or is old. */
@@ -40,9 +70,12 @@ static void touch_read(struct content *c)
 {
 	uint64_t atime = time_load(&c->atime_ns), now;
 
-	content_tell(c, TELL_READ);
-	if (c->tell & TELL_NO_ATIME)
-		return;
+	if (unlikely(c->tell)) {
+		if (c->tell & TELL_READ)
+			content_tell(c, TELL_READ);
+		if (c->tell & TELL_NO_ATIME)
+			return;
+	}
 	now = time_real_ns();
 	if (atime <= time_load(&c->mtime_ns) || atime <= time_load(&c->ctime_ns) || now - atime >= DAY_NS)
 		time_store(&c->atime_ns, now);
@@ -52,7 +85,8 @@ static void touch_write(struct content *c)
 {
 	uint64_t now = time_real_ns();
 
-	content_tell(c, TELL_WRITE);
+	if (unlikely(c->tell & TELL_WRITE))
+		content_tell(c, TELL_WRITE);
 	time_store(&c->mtime_ns, now);
 	time_store(&c->ctime_ns, now);
 }
@@ -100,6 +134,8 @@ status_t content_new(struct pool *pool, uint64_t size, struct content **out)
 
 	REQUIRE(c, E_NOMEM);
 	waitqueue_init(&c->write_waiters);
+	list_init(&c->tells.link);
+	c->tells.words[1] = c->object.koid;
 	s = vmo_new(pool, size, &c->vmo);
 	if (s < 0) {
 		object_put(&c->object);
@@ -115,6 +151,10 @@ void content_release(struct object *o)
 	struct content *c = container_of(o, struct content, object);
 
 	KASSERT(!c->writer);
+	if (c->server)
+		server_set(c, NULL, 0);
+	if (c->vmo && c->vmo->paged)
+		paged_orphan(c);
 	if (c->vmo)
 		object_put(&c->vmo->object);
 	object_free(o);
@@ -217,10 +257,18 @@ static status_t resize_as_server(struct content *c, uint64_t size, uint64_t ceil
 	return s;
 }
 
-/* E_FBIG beyond the ceiling when it grows, E_PERM by a seal. */
+/*
+ * E_FBIG beyond the ceiling when it grows, E_PERM by a seal.  Of a pager's content the page that is cut comes in
+ * first, so that its rest can become zero there; a server that does the cutting sees to that itself.
+ */
 status_t content_resize(struct content *c, uint64_t size, uint64_t ceiling)
 {
 	REQUIRE(!(c->tell & TELL_FIRST_WRITE), E_NOT_HERE);
+	if (unlikely(c->vmo->paged) && size < vmo_size(c->vmo) && size & (PAGE_SIZE - 1)) {
+		status_t s = paged_ready(c->vmo, size >> 12, false);
+
+		REQUIRE(s == 0, s);
+	}
 	return resize_as_server(c, size, ceiling);
 }
 
@@ -230,7 +278,7 @@ status_t content_punch(struct content *c, uint64_t offset, uint64_t len)
 {
 	status_t s;
 
-	REQUIRE(!(c->tell & TELL_FIRST_WRITE), E_NOT_HERE);
+	REQUIRE(!(c->tell & TELL_FIRST_WRITE) && !c->vmo->paged, E_NOT_HERE);
 	s = write_begin(c);
 	REQUIRE(s == 0, s);
 	s = c->seals & SEAL_WRITE ? E_PERM : vmo_zero_range(c->vmo, offset, len);
@@ -316,15 +364,23 @@ static bool mapped_writable(struct vmo *v)
 	return found;
 }
 
-/* Everything but the size; SEAL_SEAL forbids more seals, and seals are never taken away. */
+/* SEAL_SEAL forbids more seals, and seals are never taken away. */
+static status_t seals_check(const struct content *c, const struct content_attr *a)
+{
+	REQUIRE(!(c->seals & SEAL_SEAL) || a->seals == c->seals, E_PERM);
+	REQUIRE(!(c->seals & ~a->seals), E_PERM);
+	REQUIRE(!(a->seals & ~c->seals & SEAL_WRITE) || !mapped_writable(c->vmo), E_BUSY);
+	return 0;
+}
+
+/* Everything but the size. */
 static status_t attr_store(struct content *c, uint32_t mask, const struct content_attr *a)
 {
-	if (mask & ATTR_SEALS) {
-		REQUIRE(!(c->seals & SEAL_SEAL) || a->seals == c->seals, E_PERM);
-		REQUIRE(!(c->seals & ~a->seals), E_PERM);
-		REQUIRE(!(a->seals & ~c->seals & SEAL_WRITE) || !mapped_writable(c->vmo), E_BUSY);
+	status_t s = mask & ATTR_SEALS ? seals_check(c, a) : 0;
+
+	REQUIRE(s == 0, s);
+	if (mask & ATTR_SEALS)
 		c->seals = a->seals;
-	}
 	if (mask & ATTR_ATIME)
 		time_store(&c->atime_ns, a->atime_ns);
 	if (mask & ATTR_MTIME)
@@ -338,20 +394,14 @@ static status_t attr_store(struct content *c, uint32_t mask, const struct conten
 	return 0;
 }
 
-/*
- * TELL_READ and TELL_WRITE have no channel to the server yet: accepting them would be a promise that
- * nobody keeps.
- */
 static status_t attr_check(uint32_t mask, const struct content_attr *a)
 {
 	const uint32_t all = ATTR_SIZE | ATTR_ATIME | ATTR_MTIME | ATTR_CTIME | ATTR_TELL | ATTR_SEALS |
 			     ATTR_RECORD_BYTES;
 
 	REQUIRE(!(mask & ~all), E_INVAL);
-	if (mask & ATTR_TELL) {
-		REQUIRE(!(a->tell & (TELL_READ | TELL_WRITE)), E_NOSYS);
-		REQUIRE(!(a->tell & ~(uint32_t)(TELL_FIRST_WRITE | TELL_NO_ATIME)), E_INVAL);
-	}
+	if (mask & ATTR_TELL)
+		REQUIRE(!(a->tell & ~(uint32_t)(TELL_READ | TELL_WRITE | TELL_FIRST_WRITE | TELL_NO_ATIME)), E_INVAL);
 	if (mask & ATTR_SEALS)
 		REQUIRE(!(a->seals & ~(uint32_t)(SEAL_SEAL | SEAL_SHRINK | SEAL_GROW | SEAL_WRITE)), E_INVAL);
 	return 0;
@@ -406,7 +456,9 @@ int64_t sys_content_set(uint64_t h, uint64_t mask, uint64_t user)
 	REQUIRE(s == 0, s);
 	s = content_get(h, RIGHT_MANAGE, &c);
 	REQUIRE(s == 0, s);
-	if (mask & ATTR_SIZE)
+	if (mask & ATTR_TELL && a.tell & (TELL_READ | TELL_WRITE) && !c->server)
+		s = E_INVAL;		/* nobody would hear of it */
+	if (s == 0 && mask & ATTR_SIZE)
 		s = content_set_size(c, a.size);
 	if (s == 0) {
 		spin_lock(&c->object.lock);
@@ -424,6 +476,21 @@ int64_t sys_content_deny_write(uint64_t h, uint64_t delta)
 
 	REQUIRE(s == 0, s);
 	s = deny_write_change(c, (int64_t)delta);
+	object_put(&c->object);
+	return s;
+}
+
+int64_t sys_content_tell(uint64_t h, uint64_t endpoint, uint64_t cookie)
+{
+	struct object *e = NULL;
+	struct content *c;
+	status_t s = content_get(h, RIGHT_MANAGE, &c);
+
+	REQUIRE(s == 0, s);
+	if ((handle_t)endpoint != H_NONE)
+		s = handle_get((handle_t)endpoint, OBJ_ENDPOINT, RIGHT_RECEIVE, &e);
+	if (s == 0)
+		server_set(c, e ? container_of(e, struct endpoint, object) : NULL, cookie);
 	object_put(&c->object);
 	return s;
 }

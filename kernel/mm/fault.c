@@ -6,7 +6,8 @@
  * until its writer is the only holder left or takes a copy.
  * Locks:   vspace.lock -> vmo.lock.  What needs neither (a pager, copying a frame that other objects
  *          share) is done with none held, and the fault starts again.
- * Fails:   FAULT_NO_MAPPING, FAULT_PROTECTION, FAULT_BEYOND_END, E_NOMEM, E_NOSPACE from a pager.
+ * Fails:   FAULT_NO_MAPPING, FAULT_PROTECTION, FAULT_BEYOND_END, E_NOMEM; E_NOSPACE, E_IO of a pager; E_GONE:
+ *          killed while it waited for one.
  * Tested:  kernel/test/vspace_test.c
  */
 #include "local.h"
@@ -25,6 +26,8 @@ struct fault {
 	/* when the answer is E_AGAIN: make this page (with a reference), then try again */
 	struct vmo *slow_vmo;
 	uint64_t slow_page;
+	bool slow_write;
+	struct content *tell;		/* with a reference: its server wants to know of the write */
 };
 
 /* --- entries ------------------------------------------------------------------------------------------ */
@@ -139,12 +142,17 @@ static void fault_around(struct fault *f)
 	}
 }
 
-static void note_shared_write(struct content *c)
+static void note_shared_write(struct fault *f)
 {
+	struct content *c = f->m->content;
 	uint64_t now;
 
 	if (!c)
 		return;
+	if (unlikely(c->tell & TELL_WRITE)) {
+		object_get(&c->object);
+		f->tell = c;
+	}
 	now = time_real_ns();
 	__atomic_store_n(&c->mtime_ns, now, __ATOMIC_RELAXED);
 	__atomic_store_n(&c->ctime_ns, now, __ATOMIC_RELAXED);
@@ -160,11 +168,11 @@ static status_t fault_shared(struct fault *f, uint64_t page)
 
 	REQUIRE(s == 0, s);
 	/* writable at once if nothing has to be known about the first write */
-	writable = f->write || (write_flag(f) && !v->pager && !f->m->content && !(n->flags & FRAME_SHARED));
+	writable = f->write || (write_flag(f) && !v->paged && !f->m->content && !(n->flags & FRAME_SHARED));
 	frame_get(n);
 	entry_fill(f, n, writable ? PTE_WRITE : 0);
 	if (f->write)
-		note_shared_write(f->m->content);
+		note_shared_write(f);
 	else
 		fault_around(f);
 	return 0;
@@ -178,7 +186,7 @@ static status_t fault_private(struct fault *f, uint64_t page)
 
 	if (f->write) {
 		n = vmo_find(f->m->vmo, page);
-		if (!n && f->m->vmo->pager)
+		if (!n && f->m->vmo->paged)
 			return E_AGAIN;
 		n = overlay_frame(f, n);
 		REQUIRE(n, E_NOMEM);
@@ -203,7 +211,7 @@ static status_t fault_shared_write(struct fault *f, uint64_t page)
 	if (n != frame_of_pte(*f->entry))
 		return E_AGAIN;		/* replaced; its zap is on the way */
 	*f->entry = pte_change(*f->entry, mapping_pte_flags(f->m) | PTE_WRITE);
-	note_shared_write(f->m->content);
+	note_shared_write(f);
 	return 0;
 }
 
@@ -250,6 +258,7 @@ static status_t fault_object(struct fault *f)
 	if (s == E_AGAIN) {
 		f->slow_vmo = v;
 		f->slow_page = page;
+		f->slow_write = f->write && f->m->flags & MAP_SHARED_ABI;
 		object_get(&v->object);
 	}
 	return s;
@@ -329,9 +338,13 @@ status_t vspace_fault(struct vspace *vs, uint64_t addr, uint32_t prot)
 		spin_lock(&vs->object.lock);
 		s = fault_locked(&f, prot);
 		spin_unlock(&vs->object.lock);
+		if (unlikely(f.tell)) {
+			content_tell(f.tell, TELL_WRITE);
+			object_put(&f.tell->object);
+		}
 		if (likely(s != E_AGAIN))
 			return s;
-		s = vmo_page(f.slow_vmo, f.slow_page, f.write, vs->object.pool, &made);
+		s = vmo_page(f.slow_vmo, f.slow_page, f.slow_write, vs->object.pool, &made);
 		object_put(&f.slow_vmo->object);
 		if (s < 0)
 			return s == E_OVERFLOW ? FAULT_BEYOND_END : s;
@@ -366,7 +379,7 @@ static status_t peek_page(struct vspace *vs, uint64_t addr, struct frame **out)
 	REQUIRE(m->vmo->kind != VMO_PHYSICAL, E_AGAIN);
 	REQUIRE(mapping_page(m, addr) < pages_of(vmo_size(m->vmo)), FAULT_BEYOND_END);
 	*out = vmo_peek(m->vmo, mapping_page(m, addr));
-	return *out || !m->vmo->pager ? 0 : E_AGAIN;
+	return *out || !m->vmo->paged ? 0 : E_AGAIN;
 }
 
 /*

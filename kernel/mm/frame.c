@@ -159,6 +159,23 @@ struct frame *frame_alloc_zero(struct pool *pool)
 	return f;
 }
 
+/* E_NOMEM.  The caller alone holds the frame. */
+status_t frame_recharge(struct frame *f, struct pool *pool)
+{
+	struct pool *former = f->pool;
+
+	if (former == pool)
+		return 0;
+	REQUIRE(pool_charge(pool, PAGE_SIZE) == 0, E_NOMEM);
+	object_get(&pool->object);
+	f->pool = pool;
+	if (former) {
+		pool_uncharge(former, PAGE_SIZE);
+		object_put(&former->object);
+	}
+	return 0;
+}
+
 static uint32_t run_take(uint32_t order, uint32_t count)
 {
 	uint32_t page;

@@ -24,12 +24,31 @@ struct frame *const *vmo_leaf(const struct vmo *v, uint64_t page);
  */
 status_t vmo_fault_page(struct vmo *v, uint64_t page, bool write, struct pool *payer, struct frame **out);
 
+void **vmo_slot(struct vmo *v, uint64_t page);	/* where a page's frame hangs, nodes made; NULL: no memory */
+uint64_t vmo_next(const struct vmo *v, uint64_t page);	/* the first present page from there on, or ~0 */
+void vmo_drop(struct vmo *v, uint64_t first, uint64_t end);	/* pages become absent; no lock held; zap, too */
+
+/* --- pager.c: vmo.lock is held ------------------------------------------------------------------- */
+/* what must be asked before the access can be had (PAGER_*), 0: nothing.  A page beyond the end is no data. */
+uint32_t paged_wants(const struct vmo *v, uint64_t page, bool write);
+void paged_dirty(struct vmo *v, struct frame *f);	/* it has been, or may be at any time, written */
+void paged_zeroed(struct vmo *v, uint64_t page, struct frame *f);	/* a part of it became zero */
+void paged_trim(struct vmo *v, uint64_t page);		/* nothing from there on is backed */
+/* no lock held: 0, E_NOSPACE, E_IO, E_GONE */
+status_t paged_wait(struct vmo *v, uint64_t page, uint32_t want);
+status_t paged_ready(struct vmo *v, uint64_t page, bool write);
+void paged_orphan(struct content *c);
+void paged_free(struct vmo *v);
+status_t vmo_supply(struct vmo *to, uint64_t page, struct vmo *from, uint64_t from_page, uint64_t npages);
+
 /* the vmo behind a handle to a vmo or a content; *holder carries the reference */
 status_t vmo_get(uint64_t h, uint32_t rights, struct object **holder, struct vmo **out);
 static inline struct content *content_of(struct object *holder)
 {
 	return holder->type == OBJ_CONTENT ? container_of(holder, struct content, object) : NULL;
 }
+#define CONTENT_RIGHTS (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MAP | RIGHT_MANAGE | RIGHT_QUERY | \
+			RIGHT_COPY | RIGHT_TRANSFER)
 int64_t content_store(struct content *c, uint64_t offset, uint64_t user, uint64_t len);	/* a server's */
 int64_t content_set_size(struct content *c, uint64_t size);
 
@@ -55,8 +74,12 @@ void mapping_free(struct vspace *vs, struct mapping *m);		/* is in no tree or li
 /* into the tree and its vmo's list; after: the mapping it is a copy of, or NULL */
 void mapping_insert(struct vspace *vs, struct mapping *m, struct mapping *after);
 void mapping_join(struct vspace *vs, struct mapping *m);	/* with alike neighbours; may free m */
+void mapping_unlink(struct vspace *vs, struct mapping *m);
+/* Make [start, end), inside *m, a mapping of its own.  E_NOMEM: nothing but cuts have been made. */
+status_t mapping_isolate(struct vspace *vs, struct mapping **m, uint64_t start, uint64_t end);
 void mapping_resize(struct mapping *m, uint64_t start, uint64_t end);	/* trim or extend, offset follows */
 
+status_t vspace_share(struct vspace *vs, uint64_t addr, uint64_t end);	/* inherit.c */
 int64_t vspace_map_like(struct vspace *vs, uint64_t addr, uint64_t len, uint64_t flags, struct mapping *like);
 bool vspace_extend(struct vspace *vs, uint64_t addr, uint64_t old_end, uint64_t new_end);
 status_t vspace_set_flags(struct vspace *vs, uint64_t addr, uint64_t end, uint64_t mask, uint64_t value);

@@ -7,7 +7,8 @@
  * Locks:   vmo.lock guards tree, size and the list of mappings; below vspace.lock, so whoever holds it
  *          cannot unmap: what must be unmapped is unmapped after it is dropped.
  *          Copies from and to user memory are made under it, with faults off.
- * Fails:   E_NOMEM; E_OVERFLOW beyond the end; E_NODEV for memory that is not RAM.
+ *          What a pager must be asked for is waited for with no lock held; then the page is looked at again.
+ * Fails:   E_NOMEM; E_OVERFLOW beyond the end; E_NODEV for memory that is not RAM; what pager.c answers.
  * Tested:  kernel/test/vmo_test.c
  */
 #include "local.h"
@@ -18,21 +19,6 @@
 #define PREEMPT_PAGES 16u
 
 struct page_node { void *slots[FANOUT]; };
-
-static bool lock_pair(struct vmo *a, struct vmo *b)
-{
-	if (a == b)
-		return false;
-	spin_lock(a < b ? &a->object.lock : &b->object.lock);
-	spin_lock_second(a < b ? &b->object.lock : &a->object.lock);
-	return true;
-}
-
-static void unlock_pair(struct vmo *a, struct vmo *b)
-{
-	spin_unlock(a < b ? &b->object.lock : &a->object.lock);
-	spin_unlock(a < b ? &a->object.lock : &b->object.lock);
-}
 
 /* --- the tree: vmo.lock is held ------------------------------------------------------------------------ */
 
@@ -67,7 +53,7 @@ struct frame *const *vmo_leaf(const struct vmo *v, uint64_t page)
 }
 
 /* Where the frame of a page hangs, with all nodes above it made; NULL: no memory. */
-static void **slot_make(struct vmo *v, uint64_t page)
+void **vmo_slot(struct vmo *v, uint64_t page)
 {
 	void **at;
 
@@ -109,6 +95,10 @@ static bool node_drop(struct vmo *v, void *p, uint32_t level, uint64_t base, str
 			return false;
 		d->budget--;
 		v->npages--;
+		if (unlikely(((struct frame *)p)->flags & FRAME_DIRTY)) {
+			atomic_and(&((struct frame *)p)->flags, ~(uint32_t)FRAME_DIRTY);
+			v->paged->ndirty--;
+		}
 		frame_put_batch(p, &d->batch);
 		return true;
 	}
@@ -165,7 +155,7 @@ static uint64_t node_next(void *p, uint32_t level, uint64_t base, uint64_t page)
 /* Fill a hole.  zero: with zeros; else the caller writes the whole page before it drops the lock. */
 static status_t page_fill(struct vmo *v, uint64_t page, bool zero, struct pool *payer, struct frame **out)
 {
-	void **slot = slot_make(v, page);
+	void **slot = vmo_slot(v, page);
 
 	REQUIRE(slot, E_NOMEM);
 	*out = zero ? frame_alloc_zero(payer) : frame_alloc(payer);
@@ -194,7 +184,7 @@ static status_t page_own(struct vmo *v, uint64_t page, struct pool *payer, struc
 	copy = frame_alloc(payer);
 	REQUIRE(copy, E_NOMEM);
 	memcpy(frame_virt(copy), frame_virt(old), PAGE_SIZE);
-	*slot_make(v, page) = copy;	/* the nodes are there: this cannot fail */
+	*vmo_slot(v, page) = copy;	/* the nodes are there: this cannot fail */
 	*replaced = old;
 	*f = copy;
 	return 0;
@@ -213,13 +203,18 @@ status_t vmo_fault_page(struct vmo *v, uint64_t page, bool write, struct pool *p
 	struct frame *f = vmo_find(v, page), *replaced;
 
 	if (!f) {
-		REQUIRE(!v->pager, E_AGAIN);
+		REQUIRE(!v->paged, E_AGAIN);
 		return page_fill(v, page, true, payer, out);
 	}
 	*out = f;
 	if (!write)
 		return 0;
-	if (v->pager || (f->flags & FRAME_SHARED && atomic_load(&f->refs) != 1))
+	if (unlikely(v->paged)) {
+		REQUIRE(!paged_wants(v, page, true), E_AGAIN);
+		paged_dirty(v, f);
+		return 0;
+	}
+	if (f->flags & FRAME_SHARED && atomic_load(&f->refs) != 1)
 		return E_AGAIN;
 	return page_own(v, page, payer, out, &replaced);
 }
@@ -263,7 +258,7 @@ status_t vmo_new_frames(struct pool *pool, uint64_t phys, uint64_t npages, struc
 	REQUIRE(s == 0, s);
 	frames_unreserve(phys, npages << 12);
 	for (uint64_t page = 0; page < npages; page++) {
-		void **slot = slot_make(v, page);
+		void **slot = vmo_slot(v, page);
 
 		if (!slot) {
 			object_put(&v->object);
@@ -284,6 +279,8 @@ void vmo_release(struct object *o)
 	KASSERT(list_empty(&v->mappings));
 	while (!pages_drop(v, 0, ~0ull, ~0u))
 		;
+	if (v->paged)
+		paged_free(v);
 	object_free(o);
 }
 
@@ -304,26 +301,34 @@ struct frame *vmo_peek(struct vmo *v, uint64_t page)
 	return f;
 }
 
-/* No lock may be held. */
+uint64_t vmo_next(const struct vmo *v, uint64_t page)
+{
+	return v->root && covers(v->height, page) ? node_next(v->root, v->height, 0, page) : ~0ull;
+}
+
+/* No lock may be held.  Of a pager's vmo the page may have become absent or unbacked again when it comes back. */
 status_t vmo_page(struct vmo *v, uint64_t page, bool write, struct pool *payer, struct frame **out)
 {
-	struct frame *f, *replaced = NULL;
+	struct frame *f = NULL, *replaced = NULL;
 	status_t s = 0;
 
 	REQUIRE(v->kind != VMO_PHYSICAL, E_NODEV);
-	if (write && v->pager && (s = v->pager->ops->back(v->pager, v, page)) < 0)
+again:
+	if (v->paged && (s = paged_ready(v, page, write)) < 0)
 		return s;
 	spin_lock(&v->object.lock);
 	if (page >= pages_of(v->size))
 		s = E_OVERFLOW;
 	else if (!(f = vmo_find(v, page)))
-		s = page_fill(v, page, true, payer, &f);
+		s = v->paged ? E_AGAIN : page_fill(v, page, true, payer, &f);
 	else if (write)
 		s = page_own(v, page, payer, &f, &replaced);
 	if (s == 0)
 		frame_get(f);
 	spin_unlock(&v->object.lock);
 	replaced_end(v, page, replaced);
+	if (unlikely(s == E_AGAIN))
+		goto again;
 	if (s == 0)
 		*out = f;
 	return s;
@@ -341,8 +346,11 @@ static status_t page_zero_part(struct vmo *v, uint64_t page, uint64_t from, uint
 	f = vmo_find(v, page);
 	if (f)
 		s = page_own(v, page, v->object.pool, &f, &replaced);
-	if (f && s == 0)
+	if (f && s == 0) {
 		memset((uint8_t *)frame_virt(f) + from, 0, to - from);
+		if (v->paged)
+			paged_zeroed(v, page, f);
+	}
 	spin_unlock(&v->object.lock);
 	replaced_end(v, page, replaced);
 	return s;
@@ -355,7 +363,7 @@ static status_t tail_zero(struct vmo *v, uint64_t size)
 	return part ? page_zero_part(v, size >> 12, part, PAGE_SIZE) : 0;
 }
 
-static void pages_drop_all(struct vmo *v, uint64_t first, uint64_t end)
+void vmo_drop(struct vmo *v, uint64_t first, uint64_t end)
 {
 	bool done;
 
@@ -397,12 +405,14 @@ status_t vmo_set_size(struct vmo *v, uint64_t size)
 		return s;
 	spin_lock(&v->object.lock);
 	v->size = size;
+	if (v->paged)
+		paged_trim(v, pages_of(size));
 	spin_unlock(&v->object.lock);
 	vspace_zap_beyond(v, pages_of(size));
 	/* a shared writer may have scribbled between the two; it is its page still, but not the next reader's */
 	if (v->tail_dirty)
 		(void)tail_zero(v, size);
-	pages_drop_all(v, pages_of(size), ~0ull);
+	vmo_drop(v, pages_of(size), ~0ull);
 	return 0;
 }
 
@@ -428,7 +438,7 @@ status_t vmo_zero_range(struct vmo *v, uint64_t offset, uint64_t len)
 		if ((s = page_zero_part(v, last, 0, end & (PAGE_SIZE - 1))) < 0)
 			return s;
 	if (first < last) {
-		pages_drop_all(v, first, last);
+		vmo_drop(v, first, last);
 		vspace_zap_vmo(v, first, last - first);
 	}
 	return 0;
@@ -436,15 +446,14 @@ status_t vmo_zero_range(struct vmo *v, uint64_t offset, uint64_t len)
 
 int64_t vmo_seek_data(struct vmo *v, uint64_t offset)
 {
-	uint64_t page = ~0ull;
+	uint64_t page;
 	int64_t result;
 
 	spin_lock(&v->object.lock);
 	if (offset >= v->size)
 		result = E_OVERFLOW;
 	else {
-		if (v->root && covers(v->height, offset >> 12))
-			page = node_next(v->root, v->height, 0, offset >> 12);
+		page = vmo_next(v, offset >> 12);
 		result = page == ~0ull || page << 12 >= v->size ? E_OVERFLOW : (int64_t)MAX(page << 12, offset);
 	}
 	spin_unlock(&v->object.lock);
@@ -490,7 +499,7 @@ int64_t vmo_copy_out(struct vmo *v, uint64_t offset, void *to, uint64_t len)
 {
 	uint64_t done = 0;
 
-	REQUIRE(v->kind != VMO_PHYSICAL, E_NODEV);
+	REQUIRE(v->kind != VMO_PHYSICAL && !v->paged, E_NODEV);
 	spin_lock(&v->object.lock);
 	len = offset < v->size ? MIN(len, v->size - offset) : 0;
 	while (done < len) {
@@ -511,10 +520,11 @@ int64_t vmo_copy_in(struct vmo *v, uint64_t offset, const void *from, uint64_t l
 {
 	uint64_t done = 0, size = vmo_size(v);
 
+	REQUIRE(!v->paged, E_NODEV);
 	len = offset < size ? MIN(len, size - offset) : 0;
 	while (done < len) {
 		uint64_t n = piece_len(offset + done, len - done);
-		struct frame *f;
+		struct frame *f = NULL;
 		status_t s = vmo_page(v, (offset + done) >> 12, true, v->object.pool, &f);
 
 		if (s < 0)
@@ -526,21 +536,28 @@ int64_t vmo_copy_in(struct vmo *v, uint64_t offset, const void *from, uint64_t l
 	return (int64_t)done;
 }
 
+enum read_result { READ_END, READ_DONE, READ_ABSENT };
+
 /* Copy one page's part to user memory: *n bytes are wanted, the number done comes back in *got. */
-static bool read_piece(struct vmo *v, uint64_t offset, uint64_t user, uint64_t *n, uint64_t *got)
+static enum read_result read_piece(struct vmo *v, uint64_t offset, uint64_t user, uint64_t *n, uint64_t *got)
 {
+	enum read_result r = READ_END;
 	struct frame *f;
-	bool more;
 
 	spin_lock(&v->object.lock);
-	more = offset < v->size;
-	if (more) {
+	if (likely(offset < v->size)) {
+		r = READ_DONE;
 		*n = MIN(*n, v->size - offset);
 		f = vmo_find(v, offset >> 12);
-		*got = f ? user_copy_out_nofault(user, piece_at(f, offset), *n) : user_clear_nofault(user, *n);
+		if (likely(f))
+			*got = user_copy_out_nofault(user, piece_at(f, offset), *n);
+		else if (!v->paged)
+			*got = user_clear_nofault(user, *n);
+		else
+			r = READ_ABSENT;
 	}
 	spin_unlock(&v->object.lock);
-	return more;
+	return r;
 }
 
 int64_t vmo_read_user(struct vmo *v, uint64_t offset, uint64_t user, uint64_t len)
@@ -551,9 +568,16 @@ int64_t vmo_read_user(struct vmo *v, uint64_t offset, uint64_t user, uint64_t le
 
 	REQUIRE(v->kind != VMO_PHYSICAL, E_NODEV);
 	while (done < len) {
+		enum read_result r;
+
 		n = piece_len(offset + done, len - done);
-		if (!read_piece(v, offset + done, user + done, &n, &got))
-			break;
+		r = read_piece(v, offset + done, user + done, &n, &got);
+		if (unlikely(r != READ_DONE)) {
+			s = r == READ_ABSENT ? paged_wait(v, (offset + done) >> 12, PAGER_DATA) : 0;
+			if (r == READ_ABSENT && s == 0)
+				continue;
+			return done ? (int64_t)done : s;
+		}
 		done += got;
 		if (unlikely(got < n)) {
 			s = user_fault_in(user + done, n - got, true);
@@ -578,12 +602,11 @@ static status_t write_piece(struct store *st, uint64_t offset, uint64_t user, ui
 	struct vmo *v = st->v;
 	struct frame *f, *replaced = NULL;
 	uint64_t page = offset >> 12;
+	uint32_t want = 0;
 	bool whole;
 	status_t s = 0;
 
 	*got = 0;
-	if (v->pager && (s = v->pager->ops->back(v->pager, v, page)) < 0)
-		return s;
 	spin_lock(&v->object.lock);
 	if (!st->extend) {
 		if (offset >= v->size)
@@ -592,6 +615,10 @@ static status_t write_piece(struct store *st, uint64_t offset, uint64_t user, ui
 			*n = MIN(*n, v->size - offset);
 	}
 	whole = *n == PAGE_SIZE;
+	if (unlikely(v->paged) && s == 0 && (want = paged_wants(v, page, true))) {
+		spin_unlock(&v->object.lock);
+		return paged_wait(v, page, want);	/* nothing done: the caller tries again */
+	}
 	if (s == 0) {
 		f = vmo_find(v, page);
 		if (f) {
@@ -607,6 +634,8 @@ static status_t write_piece(struct store *st, uint64_t offset, uint64_t user, ui
 			memset(piece_at(f, offset + *got), 0, PAGE_SIZE - *got);
 		if (offset + *got > v->size && *got)
 			v->size = offset + *got;
+		if (unlikely(v->paged) && *got)
+			paged_dirty(v, f);
 	}
 	spin_unlock(&v->object.lock);
 	replaced_end(v, page, replaced);
@@ -666,78 +695,4 @@ int64_t vmo_extend_user(struct vmo *v, uint64_t offset, uint64_t user, uint64_t 
 		spin_unlock(&v->object.lock);
 	}
 	return done;
-}
-
-/* --- sharing frames --------------------------------------------------------------------------------------------------- */
-
-/* Both locks are held.  E_EXIST: a page of `to` is there already. */
-static status_t share_page(struct vmo *to, uint64_t to_page, struct vmo *from, uint64_t from_page)
-{
-	struct frame *f = vmo_find(from, from_page);
-	void **slot;
-
-	if (!f)
-		return 0;
-	REQUIRE(!vmo_find(to, to_page), E_EXIST);
-	slot = slot_make(to, to_page);
-	REQUIRE(slot, E_NOMEM);
-	atomic_or(&f->flags, (uint32_t)FRAME_SHARED);
-	frame_get(f);
-	*slot = f;
-	to->npages++;
-	return 0;
-}
-
-static bool range_in(struct vmo *v, uint64_t offset, uint64_t len)
-{
-	uint64_t end = ALIGN_UP(v->size, PAGE_SIZE);
-
-	return !(offset & (PAGE_SIZE - 1)) && offset <= end && len <= end - offset;
-}
-
-/*
- * Frames of whole pages come to be in both; whoever writes one first gets a copy.  Offsets are page
- * aligned, a part of a page at the end of len counts whole.  E_EXIST: populated (what came before it
- * stays); E_NOMEM.  No lock may be held.
- */
-status_t vmo_share(struct vmo *to, uint64_t to_offset, struct vmo *from, uint64_t from_offset, uint64_t len)
-{
-	uint64_t npages = pages_of(len), i = 0;
-	status_t s = 0;
-
-	REQUIRE(to->kind == VMO_ANONYMOUS && from->kind == VMO_ANONYMOUS && !to->pager && !from->pager, E_PERM);
-	while (i < npages && s == 0) {
-		uint64_t stop = MIN(npages, i + PIECE_PAGES);
-
-		REQUIRE(lock_pair(to, from), E_INVAL);
-		if (!range_in(to, to_offset, npages << 12) || !range_in(from, from_offset, npages << 12))
-			s = E_INVAL;
-		for (; i < stop && s == 0; i++)
-			s = share_page(to, (to_offset >> 12) + i, from, (from_offset >> 12) + i);
-		to->tail_dirty = true;	/* what follows the end in the source's last page is not zero */
-		unlock_pair(to, from);
-		if (i < npages && s == 0 && !preempt_point())
-			s = E_GONE;
-	}
-	if (!list_empty(&from->mappings))	/* nobody may go on writing what is shared now */
-		vspace_zap_vmo(from, from_offset >> 12, npages);
-	return s;
-}
-
-status_t vmo_clone_range(struct vmo *v, uint64_t offset, uint64_t len, struct pool *pool, struct vmo **out)
-{
-	struct vmo *copy;
-	status_t s;
-
-	REQUIRE(v->kind == VMO_ANONYMOUS, E_PERM);
-	REQUIRE(range_in(v, offset, len), E_INVAL);
-	s = vmo_new(pool, len, &copy);
-	REQUIRE(s == 0, s);
-	s = vmo_share(copy, 0, v, offset, len);
-	if (s < 0) {
-		object_put(&copy->object);
-		return s;
-	}
-	*out = copy;
-	return 0;
 }

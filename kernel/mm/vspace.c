@@ -184,7 +184,7 @@ static void tree_drop(struct vspace *vs, struct mapping *m)
 		vs->last = NULL;
 }
 
-static void mapping_unlink(struct vspace *vs, struct mapping *m)
+void mapping_unlink(struct vspace *vs, struct mapping *m)
 {
 	tree_drop(vs, m);
 	if (!m->vmo)
@@ -257,8 +257,7 @@ static struct mapping *mapping_split(struct vspace *vs, struct mapping *m, uint6
 	return n;
 }
 
-/* Make [start, end), inside *m, a mapping of its own.  E_NOMEM: nothing but cuts have been made. */
-static status_t mapping_isolate(struct vspace *vs, struct mapping **m, uint64_t start, uint64_t end)
+status_t mapping_isolate(struct vspace *vs, struct mapping **m, uint64_t start, uint64_t end)
 {
 	if (mapping_start(*m) < start) {
 		struct mapping *upper = mapping_split(vs, *m, start);

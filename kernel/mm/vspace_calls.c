@@ -182,6 +182,10 @@ static int64_t map_object(struct vspace *vs, uint64_t addr, uint64_t len, uint64
 		s = like_object(&slot, flags & MAP_SHARED_ABI, &like, &max);
 		if (s == 0)
 			s = map_checked(vs, addr, len, flags, &like, max);
+		if (s >= 0 && slot.lease && lease_ended(slot.lease)) {
+			vspace_end_lease_in(vs, slot.lease);	/* lease_end may have looked here before */
+			s = E_REVOKED;
+		}
 	}
 	slot_drop(&slot);
 	return s;
@@ -292,8 +296,8 @@ static status_t advise(struct vspace *vs, uint64_t addr, uint64_t end, uint64_t 
 		return vspace_set_flags(vs, addr, end, mask, MAP_NO_FORK);
 	case ADVISE_INHERIT_ZERO:
 		return vspace_set_flags(vs, addr, end, mask, MAP_ZERO_FORK);
-	case ADVISE_INHERIT_SHARE:	/* only for what was mapped shared, where it is so anyway */
-		return E_NOSYS;
+	case ADVISE_INHERIT_SHARE:
+		return vspace_share(vs, addr, end);
 	case ADVISE_POPULATE_READ:
 		return range_populate(vs, addr, end, MAP_READ);
 	case ADVISE_POPULATE_WRITE:

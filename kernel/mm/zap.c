@@ -123,13 +123,13 @@ void vspace_zap_beyond(struct vmo *v, uint64_t first_page)
 /* --- leases -------------------------------------------------------------------------------------------------------------- */
 
 /* A mapping of vs under the lease or one below it. */
-static bool leased_find(struct vspace *vs, struct lease *l, uint64_t *start, uint64_t *end)
+static bool leased_find(struct vspace *vs, const struct lease *l, uint64_t *start, uint64_t *end)
 {
 	bool found = false;
 
 	spin_lock(&vs->object.lock);
 	for (struct mapping *m = mapping_of(tree_first(&vs->mappings)); m && !found; m = mapping_next(m))
-		for (struct lease *x = m->lease; x && !found; x = x->parent)
+		for (const struct lease *x = m->lease; x && !found; x = x->parent)
 			if (x == l) {
 				*start = mapping_start(m);
 				*end = m->end;
@@ -160,17 +160,28 @@ static struct vspace *all_next(struct vspace *mark)
 	return found;
 }
 
+/* What was mapped through it, or one below it, goes; whole mappings: no memory is needed. */
+void vspace_end_lease_in(struct vspace *vs, const struct lease *l)
+{
+	uint64_t start, end;
+
+	while (leased_find(vs, l, &start, &end))
+		(void)vspace_unmap(vs, start, end - start);
+}
+
+/*
+ * Everywhere.  The lease has ended already: a mapping that is made meanwhile is taken back by who makes it
+ * (map_object), and not copied (mapping_clone).
+ */
 void vspace_end_lease(struct lease *l)
 {
 	struct vspace mark = { .arch.top_phys = 0 }, *vs;
-	uint64_t start, end;
 
 	spin_lock(&all_vspaces_lock);
 	list_push_front(&all_vspaces, &mark.all_link);
 	spin_unlock(&all_vspaces_lock);
 	while ((vs = all_next(&mark))) {
-		while (leased_find(vs, l, &start, &end))
-			(void)vspace_unmap(vs, start, end - start);
+		vspace_end_lease_in(vs, l);
 		object_put(&vs->object);
 	}
 }

@@ -142,6 +142,7 @@ void descriptor_release(struct object *o)
 
 		d->endpoint = NULL;	/* in its queue: the two would keep each other */
 		d->close.badge = d->cookie;
+		d->close.words[0] = o->koid;
 		endpoint_notify(e, &d->close, NOTICE_CLOSE);
 		object_put(&e->object);
 	} else {

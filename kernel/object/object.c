@@ -19,6 +19,7 @@ static void (*const release_of[OBJ_TYPES])(struct object *) = {
 	[OBJ_PIPE] = pipe_release, [OBJ_COUNTER] = counter_release, [OBJ_TIMER] = timer_release,
 	[OBJ_ENDPOINT] = endpoint_release, [OBJ_WAITSET] = waitset_release, [OBJ_LEASE] = lease_release,
 	[OBJ_IRQ] = irq_release, [OBJ_IOPORT] = ioport_release, [OBJ_PLATFORM] = platform_release,
+	[OBJ_PAGER] = pager_release,
 };
 
 void *object_alloc(struct pool *pool, enum object_type type, size_t size, enum lock_rank rank)

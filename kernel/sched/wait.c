@@ -54,7 +54,7 @@ static status_t waiter_sleep(struct waiter *w, struct spinlock *lock, uint64_t d
 		return E_TIMEDOUT;
 	}
 	if (unlikely(current->op_lease))
-		return lease_sleep(w, lock, NULL, deadline_ns);
+		return lease_sleep(w, lock, NULL, deadline_ns, true);
 	return thread_sleep(deadline_ns, true);
 }
 

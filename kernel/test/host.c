@@ -8,6 +8,8 @@
 #include "arch.h"
 #include "boot.h"
 #include "handle.h"
+#include "lease.h"
+#include "ipc.h"
 #include "timer.h"
 #include <asm/prctl.h>
 #include <stdarg.h>
@@ -26,6 +28,7 @@ uint8_t panicking;
 bool host_other_cpu;
 uint64_t host_flushes, host_time = 1000;
 void (*host_preempt)(void);
+status_t (*host_sleep)(void);
 static struct thread thread;
 static struct task task;
 
@@ -288,10 +291,53 @@ status_t vspace_get(handle_t h, uint32_t rights, struct vspace **out)
 void tasks_kill_pool(struct pool *p) { (void)p; }
 uint64_t tasks_in_pool(struct pool *p) { (void)p; return 0; }
 
-/* One thread: whoever waits for a lock waits for itself. */
-void waiter_add(struct waitqueue *q, struct waiter *w) { (void)q, (void)w; panic("the write lock is taken twice"); }
-void waiter_wake(struct waiter *w, status_t s) { (void)w, (void)s; }
+/*
+ * One thread: who waits for a lock waits for itself.  Who waits for a pager runs host_sleep, which is the pager.
+ */
+void waiter_add(struct waitqueue *q, struct waiter *w)
+{
+	if (!host_sleep)
+		panic("the only thread waits");
+	w->thread = &thread;
+	w->status = 0;
+	w->woken = false;
+	list_push_back(&q->waiters, &w->link);
+}
+void waiter_wake(struct waiter *w, status_t s)
+{
+	list_remove(&w->link);
+	w->status = s;
+	w->woken = true;
+}
 status_t thread_wait(struct waiter *w, struct spinlock *l, uint64_t d) { (void)w, (void)l, (void)d; return E_GONE; }
+void thread_sleep_prepare(void) { }
+void thread_sleep_cancel(void) { }
+status_t thread_sleep(uint64_t deadline_ns, bool interruptible)
+{
+	(void)deadline_ns, (void)interruptible;
+	lock_check_none();
+	return host_sleep();
+}
+
+status_t lease_sleep(struct waiter *w, struct spinlock *l, struct thread *to, uint64_t deadline, bool interruptible)
+{
+	(void)w, (void)l, (void)to, (void)deadline, (void)interruptible;
+	panic("no operation is leased here");
+}
+
+/* --- notices: the endpoint's queue is the kind */
+void endpoint_notify(struct endpoint *e, struct notice *n, uint32_t kind)
+{
+	spin_lock(&e->object.lock);
+	n->kind = kind;
+	spin_unlock(&e->object.lock);
+}
+void endpoint_withdraw(struct endpoint *e, struct notice *n)
+{
+	spin_lock(&e->object.lock);
+	n->kind = 0;
+	spin_unlock(&e->object.lock);
+}
 
 #define NO_RELEASE(kind) void kind##_release(struct object *o) { (void)o; panic(#kind " released"); }
 NO_RELEASE(task)

@@ -24,6 +24,7 @@ bool host_tlb_true(void);
 extern bool host_other_cpu;		/* pretend another CPU has every space loaded */
 extern uint64_t host_flushes;
 extern void (*host_preempt)(void);	/* runs once at the next preempt_point */
+extern status_t (*host_sleep)(void);	/* what happens while the thread sleeps; its answer is thread_sleep's */
 extern uint64_t host_time;
 uint64_t host_free_pages(void);		/* free frames and bytes charged to root_pool must return */
 

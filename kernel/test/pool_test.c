@@ -39,6 +39,52 @@ static void exact(void)
 	object_put(&p->object);
 }
 
+/* The last part below a limit is for one pool below, and for what is below that. */
+static void reserve(void)
+{
+	struct pool *all, *hog, *shell, *child;
+
+	CHECK(pool_new(root_pool, 100000, &all) == 0 && pool_new(all, ~0ull, &hog) == 0);
+	CHECK(pool_new(all, ~0ull, &shell) == 0 && pool_new(shell, ~0ull, &child) == 0);
+	CHECK(pool_set_reserve(all, 20000, shell) == 0);
+	CHECK(pool_charge(hog, 79000) == 0 && pool_charge(hog, 2000) == E_NOMEM && pool_charge(all, 2000) == E_NOMEM);
+	CHECK(pool_charge(shell, 9000) == 0 && pool_charge(child, 9000) == 0 && pool_charge(shell, 9000) == E_NOMEM);
+	CHECK(pool_set_reserve(all, 20000, hog) == 0 && pool_charge(child, 100) == E_NOMEM && pool_charge(hog, 100) == 0);
+	CHECK(pool_set_reserve(all, 0, NULL) == 0 && pool_charge(child, 100) == 0);
+	CHECK(pool_set_reserve(shell, 0, hog) == E_INVAL && pool_set_reserve(shell, 0, shell) == E_INVAL);
+	pool_uncharge(hog, 79100);
+	pool_uncharge(shell, 9000);
+	pool_uncharge(child, 9100);
+	pool_set_limit(all, 0);
+	CHECK(pool_set_reserve(all, 20000, shell) == 0 && pool_charge(shell, 1) == E_NOMEM);
+	object_put(&child->object);
+	object_put(&shell->object);
+	object_put(&hog->object);
+	object_put(&all->object);
+}
+
+/* A process ends, what it paid for is still used: it counts above, and goes when it goes. */
+static void survivor(void)
+{
+	struct pool *user, *process;
+	struct frame *f;
+	uint64_t before = root_pool->used, base;
+
+	CHECK(pool_new(root_pool, ~0ull >> 1, &user) == 0);
+	base = user->used;
+	CHECK(pool_new(user, ~0ull >> 1, &process) == 0);
+	f = frame_alloc(process);
+	object_put(&process->object);
+	CHECK(user->used >= base + PAGE_SIZE && object_counts[OBJ_POOL] == 3);
+	frame_put(f);
+	CHECK(user->used == base && object_counts[OBJ_POOL] == 2);
+	f = frame_alloc(user);
+	CHECK(frame_recharge(f, root_pool) == 0 && user->used == base);
+	frame_put(f);
+	object_put(&user->object);
+	CHECK(root_pool->used == before);
+}
+
 struct item { unsigned char *p; size_t size; unsigned char mark; };
 
 static void item_make(struct item *it, int i)
@@ -99,6 +145,8 @@ int main(void)
 	static const struct tap_case cases[] = {
 		{ "a charge counts in every pool above, or in none", nested },
 		{ "kernel memory is charged exactly and given back", exact },
+		{ "a reserve is for one pool and those below it alone", reserve },
+		{ "what outlives a process counts in the pool above", survivor },
 		{ "kernel memory is zeroed, aligned and never handed out twice", random_use },
 		{ "slabs go back to the frames when their objects are freed", hog },
 	};

@@ -248,7 +248,7 @@ static void quota(void)
 
 	CHECK(pool_new(root_pool, ~0ull, &p) == 0 && pool_new(root_pool, ~0ull, &writer) == 0);
 	CHECK(content_new(p, 0, &c) == 0);
-	p->limit = p->used + 3 * PAGE_SIZE + 1024;	/* and a node of the tree */
+	pool_set_limit(p, p->used + 3 * PAGE_SIZE + 1024);	/* and a node of the tree */
 	current->task->task_pool = writer;
 	CHECK(content_write(c, 0, BUF, PG(5), ~0ull, &end) == (int64_t)PG(3));
 	CHECK(content_write(c, PG(3), BUF, PG(1), ~0ull, &end) == E_NOSPACE && vmo_size(c->vmo) == PG(3));
@@ -258,28 +258,6 @@ static void quota(void)
 	CHECK(p->used == 0);
 	object_put(&p->object);
 	object_put(&writer->object);
-	object_put(&vs->object);
-}
-
-static status_t refuse_back(struct pager *p, struct vmo *v, uint64_t page)
-{
-	(void)p, (void)v;
-	return page >= 2 ? E_NOSPACE : 0;
-}
-
-static void pager_refuses(void)
-{
-	static const struct pager_ops ops = { refuse_back };
-	struct pager pager = { &ops };
-	struct vspace *vs = with_buffer();
-	struct content *c = content_made(0);
-	uint64_t end;
-
-	c->vmo->pager = &pager;
-	CHECK(content_write(c, 0, BUF, PG(4), ~0ull, &end) == (int64_t)PG(2));
-	CHECK(content_write(c, PG(2), BUF, 1, ~0ull, &end) == E_NOSPACE && vmo_size(c->vmo) == PG(2));
-	c->vmo->pager = NULL;
-	object_put(&c->object);
 	object_put(&vs->object);
 }
 
@@ -305,7 +283,6 @@ int main(void)
 		{ "times follow reads and writes as with relatime", times },
 		{ "writers and those who forbid writing exclude each other", writers },
 		{ "a file system pays for its files and stops who writes beyond its size", quota },
-		{ "a pager's refusal ends the write", pager_refuses },
 		{ "nothing is left", nothing_left },
 	};
 

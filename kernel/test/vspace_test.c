@@ -275,7 +275,7 @@ static void fork_starved(void)
 	CHECK(pool_new(root_pool, 0, &p) == 0);
 	while (vspace_clone_for(a, p, NULL, &b) == E_NOMEM) {
 		CHECK(p->used == 0);
-		p->limit += 64;
+		pool_set_limit(p, p->limit + 64);
 		failures++;
 	}
 	CHECK(failures > 10 && host_write(AT, 2) == 0 && host_byte(AT + PG(2)) == 3);
@@ -284,6 +284,129 @@ static void fork_starved(void)
 	done(b);
 	CHECK(p->used == 0);
 	object_put(&p->object);
+	done(a);
+}
+
+/* --- sharing with children ------------------------------------------------------------------------------------- */
+
+static struct vspace *child_of(struct vspace *vs)
+{
+	struct vspace *b = NULL;
+
+	CHECK(vspace_clone_for(vs, root_pool, NULL, &b) == 0);
+	return b;
+}
+
+static int byte_in(struct vspace *vs, uint64_t addr)
+{
+	host_use(vs);
+	return host_byte(addr);
+}
+
+static void share_anon(void)
+{
+	struct vspace *a = with_anon(2000), *b, *c;
+
+	CHECK(host_write(AT + PG(3), 3) == 0 && host_write(AT + PG(1999), 9) == 0);
+	b = child_of(a);			/* before: its pages are its own, and a's are copied into the object */
+	host_use(a);
+	CHECK(vspace_share(a, AT + PG(1), AT + PG(1999)) == 0 && count(a) == 3 && a->mapped_pages == 2000);
+	c = child_of(a);
+	CHECK(byte_in(c, AT + PG(3)) == 3 && byte_in(c, AT + PG(1999)) == 9 && byte_in(c, AT + PG(100)) == 0);
+	CHECK(host_write(AT + PG(3), 33) == 0 && host_write(AT + PG(100), 44) == 0 && host_write(AT, 5) == 0);
+	CHECK(byte_in(a, AT + PG(3)) == 33 && byte_in(a, AT + PG(100)) == 44 && byte_in(a, AT) == 0);
+	CHECK(host_write(AT + PG(100), 55) == 0 && byte_in(c, AT + PG(100)) == 55);
+	CHECK(byte_in(b, AT + PG(3)) == 3 && byte_in(b, AT + PG(100)) == 0 && host_tlb_true());
+	done(b);
+	done(c);
+	host_use(a);
+	CHECK(vspace_share(a, AT, AT + PG(2001)) == E_NOENT);
+	done(a);
+}
+
+/* More pages than one piece: one mapping comes out of it, and in place what was in place. */
+static void share_large(void)
+{
+	struct vspace *a = with_anon(1300), *b;
+	uint64_t used;
+
+	for (uint64_t i = 0; i < 1300; i++)
+		CHECK(host_write(AT + PG(i), (uint8_t)i) == 0);
+	used = root_pool->used;
+	CHECK(vspace_share(a, AT, AT + PG(1300)) == 0 && count(a) == 1 && a->resident_pages == 1300);
+	CHECK(root_pool->used < used + 40000);	/* nodes, no frames */
+	b = child_of(a);
+	CHECK(byte_in(b, AT + PG(1299)) == (uint8_t)1299 && host_write(AT + PG(700), 1) == 0);
+	CHECK(byte_in(a, AT + PG(700)) == 1);
+	done(b);
+	done(a);
+}
+
+static void share_files(void)
+{
+	struct vspace *a = host_space(), *b;
+	struct vmo *v;
+	uint8_t byte = 99;
+
+	CHECK(vmo_new(root_pool, PG(8), &v) == 0);
+	for (uint64_t i = 0; i < 8; i++)
+		CHECK(vmo_copy_in(v, PG(i), &(uint8_t){ (uint8_t)(i + 1) }, 1) == 1);
+	CHECK(vspace_map_vmo(a, AT, PG(6), RW, v, PG(1)) == 0);			/* private */
+	CHECK(vspace_map_vmo(a, AT + PG(6), PG(2), RW | MAP_SHARED_ABI, v, 0) == 0);	/* shared anyway */
+	CHECK(host_write(AT + PG(2), 77) == 0 && host_byte(AT + PG(1)) == 3);
+	CHECK(vspace_share(a, AT, AT + PG(8)) == 0);
+	b = child_of(a);
+	CHECK(byte_in(b, AT) == 2 && byte_in(b, AT + PG(2)) == 77 && byte_in(b, AT + PG(6)) == 1);
+	CHECK(host_write(AT, 50) == 0 && host_write(AT + PG(2), 51) == 0 && host_write(AT + PG(7), 52) == 0);
+	CHECK(byte_in(a, AT) == 50 && byte_in(a, AT + PG(2)) == 51 && byte_in(a, AT + PG(7)) == 52);
+	CHECK(vmo_copy_out(v, PG(1), &byte, 1) == 1 && byte == 52);	/* the shared mapping's; the private one's is apart */
+	CHECK(vmo_copy_out(v, PG(3), &byte, 1) == 1 && byte == 4);
+	object_put(&v->object);
+	done(b);
+	done(a);
+}
+
+/* Every allocation made to fail once: memory keeps what it held, whatever became shared by then. */
+static void share_starved(void)
+{
+	struct vspace *a;
+	struct pool *p;
+	unsigned failures = 0;
+
+	CHECK(pool_new(root_pool, ~0ull >> 1, &p) == 0 && vspace_new(p, 0x10000, 0x700000000000, &a) == 0);
+	host_use(a);
+	CHECK(vspace_map_anon(a, AT, PG(1000), RW) == 0);
+	for (uint64_t i = 0; i < 1000; i += 7)
+		CHECK(host_write(AT + PG(i), (uint8_t)i) == 0);
+	pool_set_limit(p, p->used);
+	while (vspace_share(a, AT + PG(1), AT + PG(999)) == E_NOMEM) {
+		for (uint64_t i = 0; i < 1000; i += 7)
+			CHECK(host_byte(AT + PG(i)) == (uint8_t)i);
+		pool_set_limit(p, p->limit + 64);
+		failures++;
+	}
+	CHECK(failures > 5);
+	for (uint64_t i = 0; i < 1000; i += 7)
+		CHECK(host_byte(AT + PG(i)) == (uint8_t)i);
+	done(a);
+	CHECK(p->used == 0);
+	object_put(&p->object);
+}
+
+static void zero_for_children(void)
+{
+	struct vspace *a = host_space(), *b;
+	struct vmo *v = NULL;
+
+	CHECK(vmo_new(root_pool, PG(2), &v) == 0 && vmo_copy_in(v, 0, &(uint8_t){ 8 }, 1) == 1);
+	CHECK(vspace_map_vmo(a, AT, PG(1), RW | MAP_ZERO_FORK, v, 0) == 0);
+	CHECK(vspace_map_vmo(a, AT + PG(1), PG(1), RW | MAP_ZERO_FORK | MAP_SHARED_ABI, v, 0) == 0);
+	CHECK(host_byte(AT) == 8 && host_byte(AT + PG(1)) == 8);
+	b = child_of(a);
+	CHECK(byte_in(b, AT) == 0 && byte_in(b, AT + PG(1)) == 0 && host_write(AT + PG(1), 1) == 0);
+	CHECK(byte_in(a, AT + PG(1)) == 8);
+	object_put(&v->object);
+	done(b);
 	done(a);
 }
 
@@ -659,6 +782,11 @@ int main(void)
 		{ "fork of a large space works in pieces", fork_large },
 		{ "a space that changes during its fork is copied as it is then", fork_race },
 		{ "a fork that fails for want of memory leaves nothing", fork_starved },
+		{ "private memory comes to be shared with children, not with those before", share_anon },
+		{ "much private memory comes to be shared in pieces and in place", share_large },
+		{ "private mappings of files come to be shared apart from the file", share_files },
+		{ "sharing that fails for want of memory loses nothing", share_starved },
+		{ "what children shall find zero is, whatever is mapped there", zero_for_children },
 		{ "a private mapping is an overlay over its object", private_overlay },
 		{ "a shared mapping writes the object", shared_writes },
 		{ "truncation takes pages out of every mapping", truncation },

@@ -600,6 +600,8 @@ static void exec_commit(struct process *p)
 	exec_areas(p, e);
 	exec_threads(p, e);
 	secure = exec_credentials(p, e);
+	if (tty_leads_console(p))
+		memory_favour(p);
 	p->dumpable = secure ? 0 : 1;
 	if (secure)
 		p->pdeath_signal = 0;

@@ -9,6 +9,7 @@
 
 #define BUCKETS		256u
 #define IMAGES_MAX	16384u
+#define RESERVE_MAX	(1ull << 20)
 
 static struct process *pid_hash[BUCKETS];
 static struct thread *tid_hash[BUCKETS];
@@ -151,6 +152,23 @@ void memory_shortage(struct process *sufferer)
 	server_log("out of memory: killed process %u (%s), %lu KiB", victim->pid, victim->comm,
 		(unsigned long)(most / 1024));
 	process_kill(victim, SIGKILL);
+}
+
+/*
+ * p leads the session of the console: the last of the memory, of all and of its user's share, is its own, so
+ * that somebody can always answer.
+ */
+void memory_favour(const struct process *p)
+{
+	struct pool_info info;
+	uint64_t reserve;
+
+	if (!p->image || p->image->pool == H_NONE || tess_pool_query(server_pool, &info) < 0)
+		return;
+	reserve = info.limit_bytes / 64 < RESERVE_MAX ? info.limit_bytes / 64 : RESERVE_MAX;
+	if (tess_pool_reserve(server_pool, reserve, p->image->pool) < 0 ||
+	    tess_pool_reserve(p->user->pool, reserve, p->image->pool) < 0)
+		server_log("no memory is reserved for process %u", p->pid);
 }
 
 /* A fork or exec of p found none: somebody else's doing is put right, its own is its own affair. */

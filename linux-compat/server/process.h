@@ -214,6 +214,7 @@ uint32_t process_count(void);
 void process_publish_parent(struct process *p);	/* TU_PPID of its utcb */
 void memory_shortage(struct process *sufferer);
 void memory_refused(struct process *p);
+void memory_favour(const struct process *p);	/* the last of the memory is its own */
 void process_set_counted(struct process *p);		/* after its real uid changed */
 struct process *process_first(void);
 struct process *process_after(struct process *p);
@@ -269,6 +270,7 @@ void tty_init(void);
 void tty_console(struct request *r);	/* LX_TTY_*: from consoled */
 uint32_t tty_rdev(const struct tty *t);
 uint32_t tty_foreground(const struct tty *t);
+bool tty_leads_console(const struct process *p);
 void tty_session_gone(struct tty *t, struct session *s);	/* its leader has exited: hang up */
 void tty_put(struct tty *t);
 void tty_get(struct tty *t);

@@ -318,6 +318,16 @@ void tty_own(struct tty *t, struct session *s, uint32_t pgid)
 	t->session = s;
 	t->foreground = pgid;
 	s->tty = t;
+	if (!t->pty && s->leader)
+		memory_favour(s->leader);
+}
+
+/* Does p lead the session of a serial line? */
+bool tty_leads_console(const struct process *p)
+{
+	const struct session *s = p->group ? p->group->session : NULL;
+
+	return s && s->leader == p && s->tty && !s->tty->pty;
 }
 
 /*

@@ -120,6 +120,8 @@ static void handles_make(void)
 	handle_add(tess_table_create(H_SELF, 32));
 	handle_add(tess_vspace_create(H_SELF, 0x10000, 0x10000000));
 	handle_add(tess_clock_page(H_SELF));
+	handle_add(tess_pager_create(H_SELF, handles[4], 1));
+	handle_add(tess_pager_content(handles[nhandles - 1], H_SELF, 10000, 1));
 	args.object = content;
 	handle_add(tess_descriptor_create(&args));
 	args.object = handles[5];

@@ -74,6 +74,8 @@ int main(void)
 
 	bad += tests_run(tests_rights, &number);
 	bad += tests_run(tests_life, &number);
+	bad += tests_run(tests_memory, &number);
+	bad += tests_run(tests_pager, &number);
 	bad += tests_run(tests_fuzz, &number);
 	rt_log("1..%u", number);
 	return bad != 0;

@@ -28,6 +28,6 @@ struct test {
 	const char *sentence;
 	void (*run)(void);
 };
-extern const struct test tests_rights[], tests_fuzz[], tests_life[];	/* ended by a NULL sentence */
+extern const struct test tests_rights[], tests_fuzz[], tests_life[], tests_memory[], tests_pager[];	/* ended by a NULL sentence */
 
 #endif

@@ -143,6 +143,7 @@ int64_t tess_thread_affinity(handle_t h, uint64_t t, uint64_t m) { (void)h, (voi
 static int64_t handle_new(void) { return 0x80000000u + next_handle++; }
 status_t tess_handle_close(handle_t h) { (void)h; return 0; }
 int64_t tess_pool_create(handle_t h, uint64_t l) { (void)h, (void)l; return handle_new(); }
+status_t tess_pool_reserve(handle_t h, uint64_t bytes, handle_t child) { (void)h, (void)bytes, (void)child; return 0; }
 status_t tess_pool_query(handle_t h, const volatile void *p)
 {
 	(void)h;
