@@ -1,25 +1,17 @@
 /*
  * clock.c -- the time, and one-shot timers that the loop's receive deadline serves.
  *
- * Owns:    the list of armed timers, nearest first.
- * Fails:   a timer that finds no memory fires at once: late or early is better than never.
+ * Owns:    the heap of armed timers (a pairing heap): each is part of what it belongs to, so arming one needs
+ *          no memory and cannot fail, however many a user has.
  * Tested:  linux-compat/server/test/process_test.c
  */
 #include "process.h"
 
-struct timer_node {
-	struct timer_node *next;
-	uint64_t deadline_ns;
-	void (*fire)(void *);
-	void *arg;
-	void **slot;			/* the owner's pointer to this node; NULL once fired */
-};
-
-static struct timer_node *timers;
+static struct timer *nearest;
 
 void clock_init(void)
 {
-	timers = NULL;
+	nearest = NULL;
 }
 
 uint64_t clock_mono_ns(void)
@@ -32,58 +24,101 @@ uint64_t clock_real_ns(void)
 	return rt_real_ns();
 }
 
-/* Arms fire(arg) for deadline_ns (monotonic).  *slot names it until then; a set *slot is re-armed. */
-void timer_after(uint64_t deadline_ns, void (*fire)(void *), void *arg, void **slot)
-{
-	struct timer_node *n, **at;
+/* --- the heap: a timer, its first child, that one's siblings; before is the parent or the elder sibling ---- */
 
-	timer_cancel(slot);
-	n = mem_alloc(sizeof(*n));
-	if (!n) {
-		fire(arg);
-		return;
+static struct timer *heap_join(struct timer *a, struct timer *b)
+{
+	if (!a || !b)
+		return a ? a : b;
+	if (b->deadline_ns < a->deadline_ns) {
+		struct timer *earlier = b;
+
+		b = a;
+		a = earlier;
 	}
-	*n = (struct timer_node){ .deadline_ns = deadline_ns, .fire = fire, .arg = arg, .slot = slot };
-	for (at = &timers; *at && (*at)->deadline_ns <= deadline_ns; at = &(*at)->next)
-		;
-	n->next = *at;
-	*at = n;
-	*slot = n;
+	b->before = a;
+	b->sibling = a->child;
+	if (b->sibling)
+		b->sibling->before = b;
+	a->child = b;
+	return a;
 }
 
-void timer_cancel(void **slot)
+/* The children of what was taken out, as one heap: joined in pairs, then the pairs from the last on. */
+static struct timer *heap_gather(struct timer *first)
 {
-	struct timer_node *n = *slot;
+	struct timer *pairs = NULL, *all = NULL;
 
-	if (!n)
+	while (first) {
+		struct timer *second = first->sibling, *rest = second ? second->sibling : NULL, *pair;
+
+		first->sibling = first->before = NULL;
+		if (second)
+			second->sibling = second->before = NULL;
+		pair = heap_join(first, second);
+		pair->sibling = pairs;
+		pairs = pair;
+		first = rest;
+	}
+	while (pairs) {
+		struct timer *next = pairs->sibling;
+
+		pairs->sibling = NULL;
+		all = heap_join(all, pairs);
+		pairs = next;
+	}
+	return all;
+}
+
+/* --- arming ------------------------------------------------------------------------------------------------ */
+
+/* fire(arg) at deadline_ns (monotonic).  One that is armed is armed anew. */
+void timer_after(struct timer *t, uint64_t deadline_ns, void (*fire)(void *), void *arg)
+{
+	timer_cancel(t);
+	*t = (struct timer){ .deadline_ns = deadline_ns, .fire = fire, .arg = arg };
+	nearest = heap_join(nearest, t);
+}
+
+void timer_cancel(struct timer *t)
+{
+	struct timer *children;
+
+	if (!t->fire)
 		return;
-	for (struct timer_node **at = &timers; *at; at = &(*at)->next)
-		if (*at == n) {
-			*at = n->next;
-			mem_free(n);
-			break;
-		}
-	*slot = NULL;
+	t->fire = NULL;
+	children = heap_gather(t->child);
+	t->child = NULL;
+	if (t == nearest) {
+		nearest = children;
+		return;
+	}
+	if (t->before->child == t)
+		t->before->child = t->sibling;
+	else
+		t->before->sibling = t->sibling;
+	if (t->sibling)
+		t->sibling->before = t->before;
+	nearest = heap_join(nearest, children);
 }
 
 uint64_t timers_next(void)
 {
-	return timers ? timers->deadline_ns : DEADLINE_NEVER;
+	return nearest ? nearest->deadline_ns : DEADLINE_NEVER;
 }
 
 void timers_run(void)
 {
 	uint64_t now;
 
-	if (!timers)
+	if (!nearest)
 		return;
 	now = clock_mono_ns();
-	while (timers && timers->deadline_ns <= now) {
-		struct timer_node *n = timers;
+	while (nearest && nearest->deadline_ns <= now) {
+		struct timer *t = nearest;
+		void (*fire)(void *) = t->fire;
 
-		timers = n->next;
-		*n->slot = NULL;
-		n->fire(n->arg);
-		mem_free(n);
+		timer_cancel(t);
+		fire(t->arg);		/* may free it */
 	}
 }

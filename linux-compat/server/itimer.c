@@ -21,8 +21,17 @@ struct posix_timer {
 	uint64_t value;
 	uint64_t expires_ns, interval_ns;	/* monotonic; 0: disarmed */
 	uint32_t overrun, overrun_next;		/* of the signal delivered last; of the one pending */
-	void *slot;
+	bool lazy;				/* as of an interval timer */
+	struct timer timer;
 };
+
+/*
+ * A series rings again only when its last signal has been taken (as in Linux: a timer of a nanosecond costs
+ * others nothing); until then it is looked at so seldom that a thousand of them do no harm.
+ */
+#define LAZY_NS		50000000ull
+#define CPU_LOOK_NS	1000000ull	/* CPU time is looked at no more often ... */
+#define CPU_IDLE_MAX	6u		/* ... and up to 2^6 times less while none passes */
 
 static uint64_t timeval_ns(const struct linux_timeval *t)
 {
@@ -63,14 +72,32 @@ static uint64_t itimer_clock(const struct interval_timer *t)
 
 static void itimer_fire(void *arg);
 
+static void lazy_set(struct process *p, bool *lazy, bool on)
+{
+	p->lazy_timers += (uint32_t)on - (uint32_t)*lazy;
+	*lazy = on;
+}
+
+static uint64_t lazy_deadline(uint64_t expires)
+{
+	uint64_t late = clock_mono_ns() + LAZY_NS;
+
+	return expires > late ? expires : late;
+}
+
 static void itimer_arm(struct interval_timer *t, uint64_t now)
 {
-	uint64_t left = t->expires > now ? t->expires - now : 0;
+	uint64_t left = t->expires > now ? t->expires - now : 0, least;
 
-	if (t->which == ITIMER_REAL)
-		timer_after(t->expires, itimer_fire, t, &t->slot);
-	else				/* several threads may use it up faster: then the signal is late */
-		timer_after(clock_mono_ns() + (left > 1000000 ? left : 1000000), itimer_fire, t, &t->slot);
+	if (t->which == ITIMER_REAL) {
+		timer_after(&t->timer, t->lazy ? lazy_deadline(t->expires) : t->expires, itimer_fire, t);
+		return;
+	}
+	t->idle = now != t->seen ? 0 : t->idle < CPU_IDLE_MAX ? t->idle + 1 : CPU_IDLE_MAX;
+	t->seen = now;
+	least = CPU_LOOK_NS << t->idle;
+	/* several threads may use it up faster: then the signal is late */
+	timer_after(&t->timer, clock_mono_ns() + (left > least ? left : least), itimer_fire, t);
 }
 
 static void itimer_fire(void *arg)
@@ -83,13 +110,26 @@ static void itimer_fire(void *arg)
 		itimer_arm(t, now);
 		return;
 	}
-	if (t->interval_ns != 0) {
-		series_advance(&t->expires, t->interval_ns, now);
-		itimer_arm(t, now);
-	} else {
-		t->expires = 0;
-	}
+	lazy_set(t->process, &t->lazy, false);
 	signal_kernel(t->process, signals[t->which]);
+	if (t->interval_ns == 0) {
+		t->expires = 0;
+		return;
+	}
+	series_advance(&t->expires, t->interval_ns, now);
+	lazy_set(t->process, &t->lazy, t->which == ITIMER_REAL && signal_rests(t->process, NULL, SIGALRM));
+	itimer_arm(t, now);
+}
+
+/* SIGALRM is being taken: what rang meanwhile is part of it. */
+static void itimer_wake(struct interval_timer *t)
+{
+	uint64_t now = clock_mono_ns();
+
+	lazy_set(t->process, &t->lazy, false);
+	if (now >= t->expires)
+		series_advance(&t->expires, t->interval_ns, now);
+	itimer_arm(t, now);
 }
 
 static void itimer_get(const struct interval_timer *t, struct linux_itimerval *out)
@@ -122,7 +162,8 @@ void request_itimer(struct request *r)
 			request_reply(r, -EINVAL);
 			return;
 		}
-		timer_cancel(&t->slot);
+		timer_cancel(&t->timer);
+		lazy_set(r->process, &t->lazy, false);
 		t->interval_ns = timeval_ns(&new.interval);
 		t->expires = 0;
 		if (timeval_ns(&new.value) != 0) {
@@ -159,25 +200,21 @@ static bool posix_grow(struct sig_pending *pending, struct posix_timer *t, uint3
 	return false;
 }
 
-static void posix_fire(void *arg)
+static struct thread *posix_thread(const struct posix_timer *t)
 {
-	struct posix_timer *t = arg;
-	struct process *p = t->process;
 	struct thread *thread = t->notify == SIGEV_THREAD_ID ? thread_by_tid(t->tid) : NULL;
+
+	return thread && thread->process == t->process ? thread : NULL;
+}
+
+/* It has rung once, and `missed` times more that nobody could tell from the first. */
+static void posix_ring(struct posix_timer *t, uint64_t missed)
+{
+	struct process *p = t->process;
+	struct thread *thread = posix_thread(t);
 	struct siginfo info = { .signo = t->signal, .code = SI_TIMER };
-	uint64_t missed = 0;
 	bool waiting;
 
-	if (t->interval_ns != 0) {
-		missed = series_advance(&t->expires_ns, t->interval_ns, clock_mono_ns());
-		timer_after(t->expires_ns, posix_fire, t, &t->slot);
-	} else {
-		t->expires_ns = 0;
-	}
-	if (t->notify == SIGEV_NONE)
-		return;
-	if (thread && thread->process != p)
-		thread = NULL;
 	waiting = (thread ? thread->pending.set : p->pending.set) & SIG_BIT(t->signal);
 	if (waiting && posix_grow(thread ? &thread->pending : &p->pending, t, (uint32_t)missed + 1))
 		return;
@@ -190,6 +227,46 @@ static void posix_fire(void *arg)
 	info.timer.overrun = (int32_t)t->overrun;
 	info.timer.value = t->value;
 	signal_send(p, thread, t->signal, &info);
+}
+
+static void posix_fire(void *arg)
+{
+	struct posix_timer *t = arg;
+	struct process *p = t->process;
+	uint64_t missed = 0;
+
+	lazy_set(p, &t->lazy, false);
+	if (t->interval_ns != 0)
+		missed = series_advance(&t->expires_ns, t->interval_ns, clock_mono_ns());
+	else
+		t->expires_ns = 0;
+	posix_ring(t, missed);
+	if (t->interval_ns == 0)
+		return;
+	lazy_set(p, &t->lazy, signal_rests(p, posix_thread(t), t->signal));
+	timer_after(&t->timer, t->lazy ? lazy_deadline(t->expires_ns) : t->expires_ns, posix_fire, t);
+}
+
+/* Its signal is being taken: how often it has rung is said now, and it rings again in time. */
+static void posix_wake(struct posix_timer *t)
+{
+	uint64_t now = clock_mono_ns();
+
+	lazy_set(t->process, &t->lazy, false);
+	if (now >= t->expires_ns)
+		posix_ring(t, series_advance(&t->expires_ns, t->interval_ns, now));
+	timer_after(&t->timer, t->expires_ns, posix_fire, t);
+}
+
+void itimer_signal_taken(struct process *p, int sig)
+{
+	if (p->lazy_timers == 0)
+		return;
+	if (sig == SIGALRM && p->itimers[ITIMER_REAL].lazy)
+		itimer_wake(&p->itimers[ITIMER_REAL]);
+	for (struct posix_timer *t = p->timers; t; t = t->next)
+		if (t->lazy && t->signal == sig)
+			posix_wake(t);
 }
 
 #define TIMER_VALUE_IS_ID	0x10000u	/* with the signal: timer_create(2) without an event */
@@ -229,10 +306,12 @@ static void posix_create(struct request *r)
 
 static struct linux_itimerspec posix_state(const struct posix_timer *t)
 {
-	uint64_t now = clock_mono_ns(), left = 0;
+	uint64_t now = clock_mono_ns(), next = t->expires_ns, left = 0;
 
-	if (t->expires_ns != 0)
-		left = t->expires_ns > now ? t->expires_ns - now : 1;
+	if (next != 0 && next <= now && t->interval_ns != 0)
+		series_advance(&next, t->interval_ns, now);	/* nobody is told: it does not ring */
+	if (next > now || (next != 0 && t->notify != SIGEV_NONE))
+		left = next > now ? next - now : 1;
 	return (struct linux_itimerspec){
 		.interval = { (int64_t)(t->interval_ns / NS_PER_SEC), (int64_t)(t->interval_ns % NS_PER_SEC) },
 		.value = { (int64_t)(left / NS_PER_SEC), (int64_t)(left % NS_PER_SEC) },
@@ -259,7 +338,8 @@ static void posix_settime(struct request *r, struct posix_timer *t)
 		request_reply(r, -EINVAL);
 		return;
 	}
-	timer_cancel(&t->slot);
+	timer_cancel(&t->timer);
+	lazy_set(t->process, &t->lazy, false);
 	t->expires_ns = 0;
 	t->interval_ns = interval;
 	t->overrun = t->overrun_next = 0;
@@ -269,7 +349,8 @@ static void posix_settime(struct request *r, struct posix_timer *t)
 		else if (t->clock == CLOCK_REALTIME)
 			value = value > real ? value - real + now : now;
 		t->expires_ns = value ? value : 1;
-		timer_after(t->expires_ns, posix_fire, t, &t->slot);
+		if (t->notify != SIGEV_NONE)
+			timer_after(&t->timer, t->expires_ns, posix_fire, t);
 	}
 	request_reply_data(r, 0, &old, sizeof(old));
 }
@@ -281,7 +362,8 @@ static void posix_delete(struct process *p, struct posix_timer *t)
 	while (*at != t)
 		at = &(*at)->next;
 	*at = t->next;
-	timer_cancel(&t->slot);
+	timer_cancel(&t->timer);
+	lazy_set(p, &t->lazy, false);
 	t->user->nsignals--;
 	user_put(t->user);
 	mem_free(t);
@@ -330,6 +412,6 @@ void itimer_process_gone(struct process *p)
 {
 	itimer_exec(p);
 	for (int i = 0; i < 3; i++)
-		timer_cancel(&p->itimers[i].slot);
+		timer_cancel(&p->itimers[i].timer);
 	timer_cancel(&p->cpu_timer);
 }

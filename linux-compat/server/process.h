@@ -25,7 +25,6 @@
 #define USER_HZ		100u
 
 struct tty;
-struct timer_node;
 
 /* --- lists ------------------------------------------------------------------------------------- */
 struct link { struct link *next, *prev; };
@@ -135,10 +134,13 @@ struct usage {
 
 struct posix_timer;
 struct interval_timer {
-	void *slot;			/* of timer_after */
+	struct timer timer;
 	struct process *process;
 	uint64_t interval_ns, expires;	/* REAL: monotonic; VIRTUAL, PROF: CPU time of the process */
+	uint64_t seen;			/* CPU time when it was looked at last */
+	uint32_t idle;			/* how often none had passed since */
 	int which;
+	bool lazy;			/* its signal waits: it does not ring again before that is taken */
 };
 
 struct process {
@@ -185,7 +187,7 @@ struct process {
 	struct usage dead_usage, child_usage;	/* own at death; of reaped children */
 
 	uint64_t rlimits[RLIMIT_COUNT][2];
-	void *cpu_timer;		/* RLIMIT_CPU: rlimit.c */
+	struct timer cpu_timer;		/* RLIMIT_CPU: rlimit.c */
 	int nice, policy, rt_priority;
 	uint64_t affinity;		/* 0: all */
 	bool no_new_privs, subreaper, keepcaps, reset_on_fork;
@@ -197,7 +199,7 @@ struct process {
 
 	struct interval_timer itimers[3];
 	struct posix_timer *timers;
-	uint32_t next_timer;
+	uint32_t next_timer, lazy_timers;
 };
 
 extern struct process *process_init;	/* pid 1 */
@@ -261,6 +263,7 @@ void signal_flush(struct sig_pending *pending, uint64_t which);
 void signal_process_gone(struct process *p);
 void signal_thread_gone(struct thread *t);
 void signal_thread_leaves(struct thread *t);	/* what was meant for the process goes to another thread */
+bool signal_rests(const struct process *p, const struct thread *t, int sig);	/* pending still, or ignored */
 bool signal_is_blocked_or_ignored(struct process *p, struct thread *t, int sig);	/* for ttys */
 void process_stop(struct process *p, int sig);
 void process_continue(struct process *p);
@@ -282,6 +285,7 @@ bool lines_drained(void);
 /* --- timers of processes (itimer.c) ----------------------------------------------------------------------------------------- */
 void itimer_process_gone(struct process *p);	/* exec keeps interval timers, drops POSIX ones */
 void itimer_exec(struct process *p);
+void itimer_signal_taken(struct process *p, int sig);	/* call before it is taken */
 
 /* --- clock (clock.c) ----------------------------------------------------------------------------------------------------------- */
 void clock_init(void);

@@ -28,7 +28,7 @@ static unsigned long ticks(uint64_t ns)
 /* --- load ------------------------------------------------------------------------------------------------ */
 
 static uint32_t load[3];
-static void *load_timer;
+static struct timer load_timer;
 static bool load_sampled;
 
 static uint32_t load_next(uint32_t now, uint32_t decay, uint32_t active)
@@ -49,7 +49,7 @@ static void load_sample(void *arg)
 	if (info_now() == 0)
 		for (int n = 0; n < 3; n++)
 			load[n] = load_next(load[n], decay[n], (uint32_t)info.runnable << LOAD_SHIFT);
-	timer_after(clock_mono_ns() + LOAD_EVERY_NS, load_sample, NULL, &load_timer);
+	timer_after(&load_timer, clock_mono_ns() + LOAD_EVERY_NS, load_sample, NULL);
 }
 
 /* The caller counts as running: it waits for this answer only. */

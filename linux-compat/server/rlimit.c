@@ -9,6 +9,7 @@
 #include "process.h"
 
 #define NOFILE_MAX	4096u		/* /proc/sys/fs/nr_open here */
+#define CPU_LOOK_NS	10000000ull	/* at most so often RLIMIT_CPU of one process is looked at */
 #define PRIORITY_NORMAL	64		/* of 0 .. 255: nice 0; one step per nice level */
 #define PRIORITY_REAL	100		/* SCHED_FIFO and RR priority 0 */
 
@@ -78,8 +79,8 @@ void cpu_limit_arm(struct process *p)
 		return;
 	used = process_cpu_ns(p);
 	limit *= NS_PER_SEC;
-	timer_after(clock_mono_ns() + (limit > used + 1000000 ? limit - used : 1000000), cpu_limit_look, p,
-		&p->cpu_timer);
+	timer_after(&p->cpu_timer, clock_mono_ns() + (limit > used + CPU_LOOK_NS ? limit - used : CPU_LOOK_NS),
+		cpu_limit_look, p);
 }
 
 /* setrlimit(2): the soft limit below the hard one; only uid 0 raises a hard one. */

@@ -175,8 +175,15 @@ int unimplemented_text(char *buf, uint32_t len);
 /* --- clock ---------------------------------------------------------------------------------------- */
 uint64_t clock_mono_ns(void);
 uint64_t clock_real_ns(void);
-void timer_after(uint64_t deadline_ns, void (*fire)(void *), void *arg, void **slot);	/* one-shot; *slot cancels */
-void timer_cancel(void **slot);
+/* One-shot, and part of what it is for; all zeros is disarmed. */
+struct timer {
+	struct timer *child, *sibling, *before;	/* clock.c's */
+	uint64_t deadline_ns;
+	void (*fire)(void *);			/* NULL: not armed */
+	void *arg;
+};
+void timer_after(struct timer *t, uint64_t deadline_ns, void (*fire)(void *), void *arg);
+void timer_cancel(struct timer *t);
 
 extern handle_t server_endpoint, server_pool, server_platform;
 void server_log(const char *format, ...) __attribute__((format(printf, 1, 2)));

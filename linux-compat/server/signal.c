@@ -25,7 +25,7 @@ struct sig_sleep {
 	struct thread *thread;
 	bool suspend;			/* LX_SIGSUSPEND; else LX_SIGWAIT */
 	uint64_t set;			/* suspend: the temporary mask; wait: what is wanted */
-	void *timer;
+	struct timer timer;
 };
 
 enum sig_action { ACTION_END, ACTION_IGNORE, ACTION_STOP };
@@ -158,6 +158,7 @@ static uint64_t thread_pending(const struct thread *t)
 
 static int thread_take(struct thread *t, int sig, struct siginfo *info)
 {
+	itimer_signal_taken(t->process, sig);
 	pending_take(t->pending.set & SIG_BIT(sig) ? &t->pending : &t->process->pending, sig, info);
 	return sig;
 }
@@ -352,6 +353,11 @@ void signal_kernel(struct process *p, int sig)
 void signal_process(struct process *p, int sig)
 {
 	signal_send(p, NULL, sig, NULL);
+}
+
+bool signal_rests(const struct process *p, const struct thread *t, int sig)
+{
+	return (t ? t->pending.set : p->pending.set) & SIG_BIT(sig) || sig_is_ignored(p, sig);
 }
 
 bool signal_is_blocked_or_ignored(struct process *p, struct thread *t, int sig)
@@ -648,7 +654,7 @@ void request_sigwait(struct request *r)
 	} else if (deadline == 0) {
 		request_reply(r, -EAGAIN);
 	} else if ((s = sleep_begin(r, false, wanted)) && deadline != DEADLINE_NEVER) {
-		timer_after(deadline, sleep_timeout, s, &s->timer);
+		timer_after(&s->timer, deadline, sleep_timeout, s);
 	}
 }
 

@@ -218,7 +218,7 @@ void request_personality(struct request *r)
 
 #define DRAIN_NS NS_PER_SEC		/* how long the last output may take */
 
-static struct { bool wanted; uint64_t how, code; void *timer; } ending;
+static struct { bool wanted; uint64_t how, code; struct timer timer; } ending;
 
 static void end_now(void *unused)
 {
@@ -242,7 +242,7 @@ void power_off(uint64_t how, uint64_t code)
 	ending.wanted = true;
 	ending.how = how;
 	ending.code = code;
-	timer_after(clock_mono_ns() + DRAIN_NS, end_now, NULL, &ending.timer);
+	timer_after(&ending.timer, clock_mono_ns() + DRAIN_NS, end_now, NULL);
 	power_off_look();
 }
 

@@ -19,7 +19,7 @@ struct tty_wait {
 	enum wait_kind kind;
 	uint8_t *data;			/* what is to be written or fed; NULL: the kernel holds it (parked_bulk) */
 	uint32_t len, done;		/* of data; WAIT_READ: room, bytes seen when the timer was armed */
-	void *timer;			/* VTIME */
+	struct timer timer;		/* VTIME */
 };
 
 /* --- life --------------------------------------------------------------------------------------------- */
@@ -165,7 +165,7 @@ static bool read_satisfied(struct tty_wait *w)
 		return true;
 	if (time && available > w->done) {
 		w->done = available;
-		timer_after(clock_mono_ns() + time * (NS_PER_SEC / 10), read_timeout, w, &w->timer);
+		timer_after(&w->timer, clock_mono_ns() + time * (NS_PER_SEC / 10), read_timeout, w);
 	}
 	return false;
 }
@@ -483,7 +483,7 @@ void tty_read(struct request *r, struct file *f)
 	}
 	w->len = (uint32_t)r->bulk_room;
 	if (raw && t->termios.cc[VMIN] == 0)
-		timer_after(clock_mono_ns() + time * (NS_PER_SEC / 10), read_timeout, w, &w->timer);
+		timer_after(&w->timer, clock_mono_ns() + time * (NS_PER_SEC / 10), read_timeout, w);
 	else
 		read_satisfied(w);	/* bytes are there already: their timer starts */
 }

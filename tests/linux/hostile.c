@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <termios.h>
+#include <time.h>
 
 #define EVIL_UID	61240
 #define OTHER_UID	61241
@@ -196,4 +197,119 @@ TEST("a child's exit signal does not follow its parent into another program")
 		_exit(98);
 	}
 	REAP(child, 0);
+}
+
+static double now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* How many times in a quarter of a second the names can be asked. */
+static int stats_done(void)
+{
+	double end = now_s() + 0.25;
+	struct stat st;
+	int count = 0;
+
+	for (; now_s() < end; count++)
+		stat("/", &st);
+	return count;
+}
+
+static void alarms_blocked(void)
+{
+	struct itimerval v = { { 0, 1 }, { 0, 1 } };
+	sigset_t set;
+
+	sigfillset(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	setitimer(ITIMER_REAL, &v, NULL);
+	setitimer(ITIMER_PROF, &v, NULL);
+	setitimer(ITIMER_VIRTUAL, &v, NULL);
+}
+
+static void timers_blocked(int count, int handler)
+{
+	struct itimerspec v = { { 0, 1 }, { 0, 1 } };
+	struct sigevent e = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	sigset_t set;
+	timer_t id;
+
+	signal(SIGUSR1, handler ? SIG_DFL : SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(handler ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+	for (int i = 0; i < count; i++) {
+		e.sigev_signo = handler ? SIGRTMIN + i % 20 : SIGUSR1;
+		sigaddset(&set, e.sigev_signo);
+		sigprocmask(handler ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+		if (timer_create(CLOCK_MONOTONIC, &e, &id) == 0)
+			timer_settime(id, 0, &v, NULL);
+	}
+}
+
+TEST("timers of the shortest intervals whose signals nobody takes cost others little")
+{
+	int alone = stats_done(), beside;
+	pid_t children[12];
+
+	for (int i = 0; i < 12; i++) {
+		CHILD(children[i]) {
+			alarms_blocked();
+			timers_blocked(20, i & 1);
+			for (;;)
+				pause();
+		}
+	}
+	sleep_ms(300);
+	beside = stats_done();
+	for (int i = 0; i < 12; i++) {
+		kill(children[i], SIGKILL);
+		waitpid(children[i], NULL, 0);
+	}
+	tap_note("%d calls alone, %d beside the timers", alone, beside);
+	CHECK(beside > alone / 3);
+}
+
+TEST("a timer that waited for its signal to be taken rings on in time and tells how often it has")
+{
+	struct itimerspec v = { { 0, 1000000 }, { 0, 1000000 } };
+	struct sigevent e = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	struct timespec second = { 1, 0 };
+	siginfo_t info;
+	sigset_t set;
+	timer_t id;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	CHECK_EQ(timer_create(CLOCK_MONOTONIC, &e, &id), 0);
+	CHECK_EQ(timer_settime(id, 0, &v, NULL), 0);
+	sleep_ms(200);
+	CHECK_EQ(sigtimedwait(&set, &info, &second), SIGUSR1);
+	CHECK(info.si_overrun >= 150 && info.si_overrun < 1000);
+	for (int i = 0; i < 20; i++)
+		CHECK_EQ(sigtimedwait(&set, &info, &second), SIGUSR1);
+	CHECK(info.si_overrun < 150);
+}
+
+TEST("an interval timer goes on after its signal was blocked for long")
+{
+	struct itimerval v = { { 0, 1000 }, { 0, 1000 } };
+	double start;
+	sigset_t set;
+	int sig;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	CHECK_EQ(setitimer(ITIMER_REAL, &v, NULL), 0);
+	sleep_ms(200);
+	start = now_s();
+	for (int i = 0; i < 50; i++)
+		CHECK_EQ(sigwait(&set, &sig), 0);
+	CHECK(now_s() - start < 1.0);
 }

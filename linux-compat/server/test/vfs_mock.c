@@ -396,7 +396,7 @@ uint32_t pid_last(void) { return 1; }
 static uint64_t now = 1700000000000000000ull;
 uint64_t clock_real_ns(void) { return now += 1000; }
 uint64_t clock_mono_ns(void) { return now - 1600000000000000000ull; }
-void timer_after(uint64_t d, void (*f)(void *), void *a, void **s) { (void)d; (void)f; (void)a; (void)s; }
+void timer_after(struct timer *t, uint64_t d, void (*f)(void *), void *a) { (void)t; (void)d; (void)f; (void)a; }
 void server_log(const char *format, ...)
 {
 	va_list args;
