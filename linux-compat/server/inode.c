@@ -240,31 +240,68 @@ int inode_any_path(struct inode *i, struct path *to)
 	return 0;
 }
 
-struct koid_search { uint64_t koid; struct inode *found; };
+/* --- which files the Contents of mappings are: /proc/PID/maps alone asks, so opening a file pays for no index -- */
+
+static struct koid_slot *koid_slot(const struct koids *k, uint64_t koid)
+{
+	uint32_t at = (uint32_t)(koid * HASH_FACTOR >> 32);
+
+	while (k->slots[at & k->mask].koid && k->slots[at & k->mask].koid != koid)
+		at++;
+	return &k->slots[at & k->mask];
+}
+
+/* Room for n Contents; false: no memory. */
+bool koids_begin(struct koids *k, uint32_t n)
+{
+	uint32_t size = 16;
+
+	while (size < 2 * n)
+		size *= 2;
+	k->mask = size - 1;
+	k->slots = mem_alloc(size * sizeof(*k->slots));
+	return k->slots;
+}
+
+void koids_want(struct koids *k, uint64_t koid)
+{
+	koid_slot(k, koid)->koid = koid;
+}
 
 static bool koid_visit(struct dentry *d, void *arg)
 {
-	struct koid_search *search = arg;
+	struct koids *k = arg;
 	struct inode *i = d->inode;
 	struct content_attr attr;
+	struct koid_slot *slot;
 
 	if (!i || !i->content)
 		return false;
 	if (!i->koid && tess_content_attributes(i->content, &attr) == 0)
 		i->koid = attr.koid;
-	if (i->koid != search->koid)
-		return false;
-	search->found = i;
-	if (!i->alias)
-		i->alias = d;
-	return true;
+	slot = i->koid ? koid_slot(k, i->koid) : NULL;
+	if (slot && slot->koid && !slot->inode) {
+		slot->inode = i;
+		if (!i->alias)
+			i->alias = d;
+	}
+	return false;
 }
 
-/* /proc/PID/maps alone asks for this; so opening a file does not pay for an index. */
-struct inode *inode_by_koid(uint64_t koid)
+/* All names are looked at once, however many are wanted: a user chooses both numbers. */
+void koids_find(struct koids *k)
 {
-	struct koid_search search = { .koid = koid };
+	dentry_each(koid_visit, k);
+}
 
-	dentry_each(koid_visit, &search);
-	return search.found;
+/* The file whose Content it is; NULL: none with a name. */
+struct inode *koids_inode(const struct koids *k, uint64_t koid)
+{
+	return koid && k->slots ? koid_slot(k, koid)->inode : NULL;
+}
+
+void koids_end(struct koids *k)
+{
+	mem_free(k->slots);
+	k->slots = NULL;
 }

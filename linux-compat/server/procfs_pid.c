@@ -12,6 +12,7 @@
 #define KIND_FDINFO	(1u << 17)
 #define KIND_TASK	(1u << 18)
 #define TASKS_MAX	1024u
+#define MAPS_MAX	65530u	/* lines of maps: /proc/sys/vm/max_map_count */
 #define STRINGS_MAX	(1u << 20)	/* of cmdline and environ that are shown */
 
 struct pid_entry {
@@ -310,10 +311,10 @@ static void map_name(const struct mapping_info *m, const struct inode *file, cha
 	}
 }
 
-static void map_line(const struct mapping_info *m, struct text *out)
+static void map_line(const struct mapping_info *m, const struct koids *files, struct text *out)
 {
 	static char name[PATH_MAX];
-	const struct inode *file = m->object_koid ? inode_by_koid(m->object_koid) : NULL;
+	const struct inode *file = koids_inode(files, m->object_koid);
 	uint32_t dev = file ? file->super->dev : 0, from = out->len;
 
 	map_name(m, file, name, sizeof(name));
@@ -329,15 +330,34 @@ static void map_line(const struct mapping_info *m, struct text *out)
 	text_char(out, '\n');
 }
 
+static bool map_next(uint64_t at, struct mapping_info *m)
+{
+	return tess_vspace_query(view.task, at, m) == 0 && m->end > at;
+}
+
 static int maps_text(const struct inode *i, struct process *who, struct text *out)
 {
 	struct mapping_info m = { .end = 0 };
 	int error = view_inspected(i, who);
+	uint32_t n = 0, nfiles = 0;
+	struct koids files;
+	uint64_t at;
 
 	if (error < 0 || !view.task)
 		return error;
-	for (uint64_t at = 0; tess_vspace_query(view.task, at, &m) == 0 && m.end > at; at = m.end)
-		map_line(&m, out);
+	for (at = 0; n < MAPS_MAX && map_next(at, &m); at = m.end, n++)
+		nfiles += m.object_koid != 0;
+	if (!koids_begin(&files, nfiles))
+		return -ENOMEM;
+	for (at = 0; nfiles && map_next(at, &m); at = m.end)
+		if (m.object_koid) {
+			koids_want(&files, m.object_koid);
+			nfiles--;
+		}
+	koids_find(&files);
+	for (at = 0; n && !out->failed && map_next(at, &m); at = m.end, n--)
+		map_line(&m, &files, out);
+	koids_end(&files);
 	return 0;
 }
 

@@ -182,7 +182,12 @@ int inode_permission(struct inode *i, struct process *who, const struct cred *c,
 bool inode_owner_or_root(const struct inode *i, const struct cred *c);
 int inode_any_path(struct inode *i, struct path *to);	/* some place it can be seen at, with references */
 uint8_t mode_dirent_type(uint32_t mode);
-struct inode *inode_by_koid(uint64_t koid);	/* the file whose Content it is, NULL: none with a name */
+struct koids { struct koid_slot { uint64_t koid; struct inode *inode; } *slots; uint32_t mask; };
+bool koids_begin(struct koids *k, uint32_t n);
+void koids_want(struct koids *k, uint64_t koid);	/* as many as were announced */
+void koids_find(struct koids *k);
+struct inode *koids_inode(const struct koids *k, uint64_t koid);
+void koids_end(struct koids *k);
 void reply_walk_error(struct request *r, int error);	/* LX_SELF_FD with its number */
 extern uint32_t vfs_self_fd;			/* the N of the last -LX_SELF_FD */
 uint32_t vfs_caller_tid(const struct process *who);	/* of the current request */
