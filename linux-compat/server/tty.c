@@ -238,8 +238,11 @@ void tty_output(struct tty *t)
 		if (tty_out_used(t) > 0)
 			t->driver->output(t);
 	} while (writers_serve(t));
-	while (!link_empty(&t->drainers) && t->driver->drained(t))
+	while (!t->draining && !link_empty(&t->drainers) && t->driver->drained(t)) {
+		t->draining = true;	/* what they set may lead here again; there can be any number of them */
 		drain_finish(t);
+		t->draining = false;
+	}
 	ready_update(t);
 }
 

@@ -29,6 +29,7 @@ struct tty {
 	struct linux_termios2 termios;
 	struct linux_winsize winsize;
 	bool exclusive;
+	bool draining;			/* in tty_output */
 	bool stopped;			/* by ^S or TCOOFF */
 	struct session *session;	/* whose controlling terminal it is; NULL: nobody's */
 	uint32_t foreground;		/* process group; 0: none */

@@ -50,8 +50,11 @@ static void mark_set(struct tty *t, uint32_t pos, bool on)
 	*word = on ? *word | bit : *word & ~bit;
 }
 
+/* In a full ring the last character gives way, as with one too long a line (PARMRK puts two at once). */
 static void in_put(struct tty *t, uint8_t c)
 {
+	if (t->in_head - t->in_tail >= TTY_IN)
+		t->in_head--;
 	*in_at(t, t->in_head) = c;
 	mark_set(t, t->in_head, false);
 	t->in_head++;

@@ -12,6 +12,7 @@
 #include "tty.h"
 
 #define PTYS_MAX 256u
+#define PTYS_KEPT 16u			/* of them for root, so that somebody can always log in */
 
 struct pty {
 	struct tty tty;			/* the slave */
@@ -194,14 +195,14 @@ static int master_open(struct request *r, struct file *f, uint32_t flags)
 {
 	const struct cred *c = process_cred(r->process);
 	struct tty_file *tf;
-	uint32_t index = 0;
+	uint32_t index = 0, end = c->euid == 0 ? PTYS_MAX : PTYS_MAX - PTYS_KEPT;
 	struct pty *p;
 	char name[16];
 
 	(void)flags;
-	while (index < PTYS_MAX && ptys[index])
+	while (index < end && ptys[index])
 		index++;
-	if (index == PTYS_MAX)
+	if (index == end)
 		return -ENOSPC;
 	tf = mem_alloc(sizeof(*tf));
 	p = tf ? pty_new(index) : NULL;
