@@ -32,7 +32,8 @@ static bool writes(const struct file *f)
 	return (f->flags & O_ACCMODE) != O_RDONLY;
 }
 
-static int fifo_have(struct inode *i)
+/* Its opener pays for what lies in it; when that one has ended, its user. */
+static int fifo_have(struct request *r, struct inode *i)
 {
 	struct fifo *fifo = i->fifo;
 	int64_t pipe;
@@ -42,7 +43,7 @@ static int fifo_have(struct inode *i)
 	fifo = mem_alloc(sizeof(*fifo));
 	if (!fifo)
 		return -ENOMEM;
-	pipe = tess_pipe_object(server_pool, 0);
+	pipe = tess_pipe_object(process_pool(r->process), 0);
 	if (pipe < 0) {
 		mem_free(fifo);
 		return errno_of(pipe);
@@ -149,7 +150,7 @@ void fifo_open(struct request *r, struct file *f)
 {
 	bool alone, wait;
 	handle_t cap;
-	int error = f->flags & O_DIRECT ? -EINVAL : fifo_have(f->inode);	/* F_SETFL may set it */
+	int error = f->flags & O_DIRECT ? -EINVAL : fifo_have(r, f->inode);	/* F_SETFL may set it */
 
 	if (error < 0) {
 		open_failed(r, f, false, error);

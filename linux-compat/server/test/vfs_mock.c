@@ -358,6 +358,7 @@ struct process *process_next(uint32_t above)
 uint32_t process_pid(const struct process *p) { return p->pid; }
 const struct cred *process_cred(const struct process *p) { return &p->cred; }
 struct fs_view *process_fs(struct process *p) { return p->fs; }
+handle_t process_pool(const struct process *p) { (void)p; return server_pool; }
 uint64_t process_rlimit(const struct process *p, uint32_t r) { (void)p; (void)r; return ~0ull; }
 bool process_may_inspect(const struct process *a, const struct process *b)
 {
