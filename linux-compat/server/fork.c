@@ -13,7 +13,7 @@ struct vfork_parked {
 	uint32_t pid;
 };
 
-/* fork(2), EAGAIN: too many processes, or too little left of what the user may hold. */
+/* fork(2), EAGAIN: too many processes and threads, or too little left of what the user may hold. */
 static bool fork_refused(const struct process *p)
 {
 	struct pool_info info;
@@ -229,11 +229,10 @@ static status_t thread_ceiling(const struct process *p, handle_t task)
 void request_thread(struct request *r)
 {
 	struct process *p = r->process;
-	struct user *u = p->counted ? p->counted : p->user;
 	struct thread *t;
 	uint32_t tid;
 
-	if (fork_refused(p) || p->nthreads + u->nprocs > p->rlimits[RLIMIT_NPROC][0]) {
+	if (fork_refused(p)) {
 		request_reply(r, -EAGAIN);
 		return;
 	}

@@ -101,9 +101,9 @@ void process_set_counted(struct process *p)
 
 	if (!u)
 		return;			/* no memory: it stays counted where it was */
-	u->nprocs++;
+	u->nprocs += p->nthreads;
 	if (p->counted) {
-		p->counted->nprocs--;
+		p->counted->nprocs -= p->nthreads;
 		user_put(p->counted);
 	}
 	p->counted = u;
@@ -265,6 +265,8 @@ struct thread *thread_alloc(struct process *p, uint32_t tid)
 	tid_hash[tid % BUCKETS] = t;
 	link_before(&p->threads, &t->link);
 	p->nthreads++;
+	if (p->counted)
+		p->counted->nprocs++;
 	memcpy(t->comm, p->comm, sizeof(t->comm));
 	return t;
 }
@@ -280,6 +282,8 @@ void thread_free(struct thread *t)
 	*at = t->hash_next;
 	link_remove(&t->link);
 	t->process->nthreads--;
+	if (t->process->counted)
+		t->process->counted->nprocs--;
 	if (t->process->main == t)
 		t->process->main = NULL;
 	mem_free(t);
@@ -507,10 +511,7 @@ void process_free(struct process *p)
 		fs_view_put(p->fs);
 	exe_inode_drop(p);
 	process_unlink(p);
-	if (p->counted) {
-		p->counted->nprocs--;
-		user_put(p->counted);
-	}
+	user_put(p->counted);
 	user_put(p->user);
 	mem_free(p);
 }

@@ -51,7 +51,7 @@ struct user {
 	uint32_t uid, refs;
 	handle_t pool;
 	uint64_t limit_bytes;
-	uint32_t nprocs, nsignals;
+	uint32_t nprocs, nsignals;	/* threads; pending signals and timers */
 };
 struct user *user_get(uint32_t uid);	/* NULL: no memory */
 void user_put(struct user *u);
