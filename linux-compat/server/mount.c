@@ -1,7 +1,7 @@
 /*
  * mount.c -- mounts and supers: mount(2), umount2(2), pivot_root(2), statfs, and the mount tables of /proc.
  *
- * Owns:    the list of mounts in order of mounting.  Every mount is private: nothing propagates.
+ * Owns:    the list of mounts in order of mounting.  What shared ones pass on is peers.c's.
  * Fails:   as mount(2) says.
  * Tested:  test/vfs_test.c
  */
@@ -9,7 +9,6 @@
 
 #define MNT_KEEPS	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | \
 			 MS_RELATIME | MS_NOSYMFOLLOW)
-#define MS_PROPAGATION	(MS_UNBINDABLE | MS_PRIVATE | MS_SLAVE | MS_SHARED)
 #define MOUNTS_MAX	1024u
 #define FREE_WHEN_UNLIMITED	2	/* tmpfs may take this part of memory, as Linux's default */
 
@@ -82,7 +81,7 @@ void super_put(struct super *s)
 
 /* --- the list ------------------------------------------------------------------------------------- */
 
-static struct mount *mount_new(struct super *s, struct dentry *root, uint32_t flags, const char *source)
+struct mount *mount_new(struct super *s, struct dentry *root, uint32_t flags, const char *source)
 {
 	struct mount *m;
 
@@ -140,7 +139,7 @@ void mount_init(struct super *root)
 	list_append(m);
 }
 
-static void mount_attach(struct mount *m, const struct path *at)
+void mount_attach(struct mount *m, const struct path *at)
 {
 	m->parent = at->mount;
 	mount_get(at->mount);
@@ -150,7 +149,7 @@ static void mount_attach(struct mount *m, const struct path *at)
 }
 
 /* Out of the tree; it lives on while somebody is in it. */
-static void mount_detach(struct mount *m)
+void mount_detach(struct mount *m)
 {
 	struct mount *parent = m->parent;
 	struct dentry *place = m->place;
@@ -198,7 +197,7 @@ int mount_writable(const struct mount *m)
 	return (m->flags & MS_RDONLY) || m->super->read_only ? -EROFS : 0;
 }
 
-static bool mount_has_children(const struct mount *parent)
+bool mount_has_children(const struct mount *parent)
 {
 	for (const struct mount *m = mounts; m; m = m->next)
 		if (m->parent == parent && m != parent)
@@ -230,6 +229,15 @@ static int super_of_type(const struct fs_type *type, const char *options, struct
 	return error;
 }
 
+static int attach_or_free(struct mount *m, const struct path *at)
+{
+	int error = mount_attach_shared(m, at);
+
+	if (error < 0)
+		mount_free(m);
+	return error;
+}
+
 static int mount_type(const char *type_name, const char *source, const struct path *at, uint32_t flags,
 	const char *options)
 {
@@ -253,8 +261,7 @@ static int mount_type(const char *type_name, const char *source, const struct pa
 		super_put(s);
 		return -ENOMEM;
 	}
-	mount_attach(m, at);
-	return 0;
+	return attach_or_free(m, at);
 }
 
 static int mount_bind_one(const struct path *from, const struct path *at, struct mount **out)
@@ -263,9 +270,9 @@ static int mount_bind_one(const struct path *from, const struct path *at, struct
 
 	if (!m)
 		return -ENOMEM;
-	mount_attach(m, at);
+	mount_joins(m, from->mount);
 	*out = m;
-	return 0;
+	return attach_or_free(m, at);
 }
 
 /*
@@ -286,7 +293,7 @@ static int mount_bind_below(const struct path *from, struct mount *copy, const s
 		for (struct mount *m = mounts; m && !error; m = m == last ? NULL : m->next) {
 			struct path source = { m, m->root }, at = { m->parent->copy, m->place };
 
-			if (m->copy || m->parent == m || !at.mount || m == copy ||
+			if (m->copy || m->parent == m || !at.mount || m == copy || m->unbindable ||
 			    (m->parent == from->mount && !dentry_below(m->place, from->dentry)))
 				continue;
 			error = mount_bind_one(&source, &at, &m->copy);
@@ -305,7 +312,7 @@ static int mount_bind(const struct path *from, const struct path *at, bool recur
 
 	if (S_ISDIR(from->dentry->inode->mode) != S_ISDIR(at->dentry->inode->mode))
 		return -ENOTDIR;
-	if (!from->mount->parent || (from->dentry->flags & D_DEAD))
+	if (!from->mount->parent || (from->dentry->flags & D_DEAD) || from->mount->unbindable)
 		return -EINVAL;
 	while (last->next)
 		last = last->next;
@@ -328,8 +335,12 @@ static int mount_move(const struct path *from, const struct path *at)
 	struct mount *m = from->mount;
 	struct dentry *place = m->place;
 	struct mount *parent = m->parent;
+	int error;
 
-	if (from->dentry != m->root || !parent || parent == m)
+	if (from->dentry != m->root || !parent || parent == m || parent->group)
+		return -EINVAL;
+	/* NEEDSWORK: a mount with others on it is not moved onto a shared one: its copies would be without them */
+	if (at->mount->group && (m->unbindable || mount_has_children(m)))
 		return -EINVAL;
 	if (S_ISDIR(from->dentry->inode->mode) != S_ISDIR(at->dentry->inode->mode))
 		return -ENOTDIR;
@@ -337,9 +348,13 @@ static int mount_move(const struct path *from, const struct path *at)
 		if (above == m)
 			return -ELOOP;
 	list_remove(m);
+	error = mount_attach_shared(m, at);
+	if (error < 0) {
+		list_append(m);
+		return error;
+	}
 	if (!dentry_is_mountpoint(place))
 		place->flags &= ~D_MOUNTED;
-	mount_attach(m, at);
 	dentry_put(place);
 	mount_put(parent);
 	return 0;
@@ -362,7 +377,7 @@ static int mount_by_flags(struct request *r, uint32_t flags, const char *source,
 	if (flags & MS_REMOUNT)
 		return mount_remount(at, flags);
 	if (flags & MS_PROPAGATION)
-		return flags & (MS_SHARED | MS_SLAVE | MS_UNBINDABLE) ? -EINVAL : 0;
+		return mount_propagation(at, flags);
 	if (!(flags & (MS_BIND | MS_MOVE)))
 		return mount_type(type, *source ? source : "none", at, flags, options);
 	error = mount_source_walk(&from, r, source);
@@ -434,7 +449,7 @@ static struct mount *mount_leaf(struct mount *top)
 	return leaf;
 }
 
-static void detach_tree(struct mount *top)
+void mount_detach_tree(struct mount *top)
 {
 	for (;;) {
 		struct mount *leaf = mount_leaf(top);
@@ -456,11 +471,16 @@ static int umount_found(struct path *at, uint32_t flags)
 	if (flags & MNT_EXPIRE)
 		return -EAGAIN;
 	if (flags & MNT_DETACH) {
-		detach_tree(m);
+		mount_get(m);
+		mount_detach_copies(m, true);
+		if (m->parent)
+			mount_detach_tree(m);
+		mount_put(m);
 		return 0;
 	}
 	if (m->refs || mount_has_children(m))
 		return -EBUSY;
+	mount_detach_copies(m, false);
 	mount_detach(m);
 	return 0;
 }
@@ -565,6 +585,7 @@ static void mountinfo_line(const struct mount *m, const char *place, const char 
 	text_escaped(out, place, " \t\n\\");
 	text_char(out, ' ');
 	options_text(m, out);
+	mount_peers_text(m, out);
 	text_printf(out, " - %s ", m->super->type->name);
 	text_escaped(out, m->source, " \t\n\\");
 	text_printf(out, " %s", m->super->read_only ? "ro" : "rw");

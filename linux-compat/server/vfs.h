@@ -130,6 +130,8 @@ struct mount {
 	struct super *super;
 	struct mount *copy;		/* during a recursive bind */
 	uint32_t id, refs, flags;	/* MS_RDONLY NOSUID NODEV NOEXEC NOATIME RELATIME */
+	uint32_t group, master;		/* peers.c; 0: none */
+	bool unbindable;
 	char source[64];
 };
 
@@ -398,6 +400,19 @@ struct super *super_new(const struct fs_type *type);
 void super_put(struct super *s);
 const struct fs_type *fs_type_next(uint32_t index);	/* NULL at the end */
 void statfs_fill(const struct mount *m, struct linux_statfs *out);
+struct mount *mount_new(struct super *s, struct dentry *root, uint32_t flags, const char *source);
+void mount_attach(struct mount *m, const struct path *at);
+void mount_detach(struct mount *m);
+void mount_detach_tree(struct mount *top);
+bool mount_has_children(const struct mount *parent);
+
+/* --- shared mounts (peers.c) ------------------------------------------------------------------------------ */
+#define MS_PROPAGATION	(MS_UNBINDABLE | MS_PRIVATE | MS_SLAVE | MS_SHARED)
+int mount_attach_shared(struct mount *m, const struct path *at);
+void mount_detach_copies(const struct mount *m, bool lazy);
+void mount_joins(struct mount *m, const struct mount *from);
+int mount_propagation(const struct path *at, uint32_t flags);
+void mount_peers_text(const struct mount *m, struct text *out);
 
 /* --- file systems --------------------------------------------------------------------------------------- */
 extern const struct fs_type tmpfs_type, rootfs_type, devtmpfs_type, devpts_type, proc_type, sysfs_type;

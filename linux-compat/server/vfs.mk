@@ -12,6 +12,7 @@ vfs_sources = \
 	linux-compat/server/names.c \
 	linux-compat/server/open.c \
 	linux-compat/server/path.c \
+	linux-compat/server/peers.c \
 	linux-compat/server/procfs.c \
 	linux-compat/server/procfs_pid.c \
 	linux-compat/server/procfs_system.c \

@@ -198,3 +198,65 @@ TEST("unknown types are ENODEV, a file as mount point ENOTDIR, an ordinary user 
 	}
 	REAP(child, 0);
 }
+
+/* Two bind mounts of one directory, peers of each other: "a" and "b". */
+static void peers_make(void)
+{
+	mounts_prepare();
+	CHECK_EQ(mkdir("a", 0755) + mkdir("b", 0755), 0);
+	tmpfs_mount("a", NULL);
+	CHECK_EQ(mkdir("a/d", 0755), 0);
+	CHECK_EQ(mount(NULL, "a", NULL, MS_SHARED, NULL), 0);
+	CHECK_EQ(mount("a", "b", NULL, MS_BIND, NULL), 0);
+}
+
+static void peers_end(void)
+{
+	umount("a/d");
+	umount("b/d");
+	CHECK_EQ(umount("b"), 0);
+	CHECK_EQ(umount("a"), 0);
+}
+
+TEST("what is mounted on a shared mount is mounted on its peers, both ways, and unmounted there")
+{
+	peers_make();
+	tmpfs_mount("b/d", NULL);
+	file_write("a/d/file", "x");
+	CHECK_EQ(access("b/d/file", F_OK), 0);
+	CHECK_EQ(umount("a/d"), 0);
+	CHECK_ERR(access("b/d/file", F_OK), ENOENT);
+	CHECK_ERR(umount("b/d"), EINVAL);
+	peers_end();
+}
+
+TEST("a slave receives what is mounted on its master and sends nothing; a private mount does neither")
+{
+	peers_make();
+	CHECK_EQ(mount(NULL, "b", NULL, MS_SLAVE, NULL), 0);
+	tmpfs_mount("a/d", NULL);
+	file_write("b/d/file", "x");
+	CHECK_EQ(access("a/d/file", F_OK), 0);
+	CHECK_EQ(umount("b/d"), 0);
+	CHECK_EQ(access("a/d/file", F_OK), 0);
+	CHECK_EQ(umount("a/d"), 0);
+	tmpfs_mount("b/d", NULL);
+	file_write("b/d/file", "x");
+	CHECK_ERR(access("a/d/file", F_OK), ENOENT);
+	CHECK_EQ(umount("b/d"), 0);
+	CHECK_EQ(mount(NULL, "b", NULL, MS_PRIVATE, NULL), 0);
+	tmpfs_mount("a/d", NULL);
+	file_write("a/d/file", "x");
+	CHECK_ERR(access("b/d/file", F_OK), ENOENT);
+	peers_end();
+}
+
+TEST("propagation is set on mounts only, one kind at a time; what is unbindable is not bound")
+{
+	peers_make();
+	CHECK_ERR(mount(NULL, "a/d", NULL, MS_SHARED, NULL), EINVAL);
+	CHECK_ERR(mount(NULL, "a", NULL, MS_SHARED | MS_PRIVATE, NULL), EINVAL);
+	CHECK_EQ(mount(NULL, "a", NULL, MS_UNBINDABLE, NULL), 0);
+	CHECK_ERR(mount("a", "m", NULL, MS_BIND, NULL), EINVAL);
+	peers_end();
+}
