@@ -12,6 +12,7 @@
 #define RANGE_END	0x7fffffffffffffffll
 #define DEADLOCK_STEPS	10	/* as far as Linux looks */
 #define LOCKS_MAX	65536u
+#define LOCKS_OF_FILE	8192u	/* of one file: each request looks at all of them */
 
 enum lock_kind { KIND_FLOCK, KIND_POSIX, KIND_OFD };
 struct lock_want {
@@ -24,7 +25,7 @@ struct lock_want {
 	uint32_t pid;
 };
 struct file_lock {
-	struct file_lock *next;			/* of the inode */
+	struct file_lock *next, **link;		/* of the inode */
 	struct file_lock *all_next, **all_link;
 	struct lock_want is;
 };
@@ -63,6 +64,9 @@ static void lock_insert(struct file_lock *l, const struct lock_want *is)
 {
 	l->is = *is;
 	l->next = is->inode->locks;
+	l->link = &is->inode->locks;
+	if (l->next)
+		l->next->link = &l->next;
 	is->inode->locks = l;
 	l->all_next = all_locks;
 	l->all_link = &all_locks;
@@ -74,11 +78,9 @@ static void lock_insert(struct file_lock *l, const struct lock_want *is)
 
 static void lock_delete(struct file_lock *l)
 {
-	struct file_lock **link = &l->is.inode->locks;
-
-	while (*link != l)
-		link = &(*link)->next;
-	*link = l->next;
+	*l->link = l->next;
+	if (l->next)
+		l->next->link = l->link;
 	*l->all_link = l->all_next;
 	if (l->all_next)
 		l->all_next->all_link = l->all_link;
@@ -94,8 +96,11 @@ static int lock_apply(const struct lock_want *w)
 {
 	struct file_lock *fresh = mem_alloc(sizeof(*fresh)), *split = mem_alloc(sizeof(*split));
 	struct lock_want is = *w;
+	uint32_t here = 0;
 
-	if (!fresh || !split || lock_count + 2 > LOCKS_MAX) {
+	for (const struct file_lock *l = w->inode->locks; l; l = l->next)
+		here++;
+	if (!fresh || !split || lock_count + 2 > LOCKS_MAX || here + 2 > LOCKS_OF_FILE) {
 		mem_free(fresh);
 		mem_free(split);
 		return -ENOLCK;
@@ -159,12 +164,12 @@ static void waiter_cancel(struct parked *p)
 	waiter_answer((struct lock_waiter *)p, -LINUX_INTERRUPTED);
 }
 
-/* Something was given up on the inode: whoever can go on does, the longest waiting first. */
+/* Something was given up on the inode (NULL: on many): whoever can go on does, the longest waiting first. */
 static void waiters_retry(struct inode *i)
 {
 	for (struct lock_waiter *w = all_waiters, *next; w; w = next) {
 		next = w->next;
-		if (w->want.inode == i && !lock_conflict(&w->want))
+		if ((!i || w->want.inode == i) && !lock_conflict(&w->want))
 			waiter_answer(w, lock_apply(&w->want));
 	}
 }
@@ -361,14 +366,15 @@ void lock_file_closed(struct file *f)
 /* A process ends: what it locked by fcntl is free, though others may share its open files. */
 void vfs_process_exit(struct process *p)
 {
-	for (struct file_lock *l = all_locks, *next; l; l = next) {
-		struct inode *i = l->is.inode;
+	bool any = false;
 
+	for (struct file_lock *l = all_locks, *next; l; l = next) {
 		next = l->all_next;
 		if (l->is.kind != KIND_POSIX || l->is.owner != p)
 			continue;
 		lock_delete(l);
-		waiters_retry(i);
-		next = all_locks;	/* a waiter may have taken locks: start again */
+		any = true;
 	}
+	if (any)
+		waiters_retry(NULL);
 }
