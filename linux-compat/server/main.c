@@ -49,6 +49,7 @@ static handle_t pool_divide(handle_t own)
 	if (tess_system_query(&info) < 0)
 		rt_panic("the kernel does not say how much memory there is");
 	reserve = info.memory_free / 16 > RESERVE_MIN ? info.memory_free / 16 : RESERVE_MIN;
+	mem_reserve(reserve);
 	pool = tess_pool_create(own, info.memory_free > 2 * reserve ? info.memory_free - reserve : info.memory_free / 2);
 	if (pool < 0)
 		rt_panic("no pool for Linux programs: %s", rt_status_name(pool));

@@ -70,6 +70,7 @@ struct user *user_get(uint32_t uid)
 	}
 	u->pool = (handle_t)pool;
 	u->uid = uid;
+	u->payer = mem_payer_get(uid);
 	u->refs = 1;
 	u->next = users;
 	users = u;
@@ -87,6 +88,7 @@ void user_put(struct user *u)
 			break;
 		}
 	tess_handle_close(u->pool);
+	mem_payer_put(u->payer);
 	mem_free(u);
 }
 

@@ -49,6 +49,7 @@ static inline void link_remove(struct link *l)
 struct user {
 	struct user *next;
 	uint32_t uid, refs;
+	uint16_t payer;			/* of linuxd's memory: memory.c */
 	handle_t pool;
 	uint64_t limit_bytes;
 	uint32_t nprocs, nsignals;	/* threads; pending signals and timers */
@@ -294,6 +295,10 @@ void timers_run(void);			/* fires what is due */
 
 /* --- memory (memory.c) --------------------------------------------------------------------------------------------------------- */
 void mem_init(void);
+extern uint16_t mem_payer;	/* whose request is being handled: pays for what mem_alloc gives; 0: linuxd, root */
+uint16_t mem_payer_get(uint32_t uid);
+void mem_payer_put(uint16_t payer);
+void mem_reserve(uint64_t bytes);	/* what linuxd has for sure */
 void mem_wire(void);		/* linuxd's own pages are there before anybody can take the memory */
 
 /* --- request.c -------------------------------------------------------------------------------------------------------------------- */

@@ -467,9 +467,11 @@ static void request_receive(uint64_t token)
 		return;
 	}
 	counts[op]++;
+	mem_payer = r->process->counted->payer;
 	if (r->ncaps != 0 && !handler_takes_caps(op))
 		request_caps_close(r);
 	handlers[op](r);
+	mem_payer = 0;
 }
 
 /* --- notices --------------------------------------------------------------------------------------------- */
