@@ -419,3 +419,86 @@ TEST("a map of thousands of pieces of a removed file is told at once")
 	tap_note("%d ms", (int)((now_s() - start) * 1000));
 	CHECK(now_s() - start < 1.0);
 }
+
+/* The names that uid can make in this directory, each as long as can be. */
+static int names_make(uid_t uid)
+{
+	char name[256];
+	int n = 0;
+
+	memset(name, 'n', 255);
+	name[255] = 0;
+	for (; n < 400000; n++) {
+		sprintf(name + 240, "%u-%u", uid % 10, n);
+		if (symlink("x", name) < 0)
+			break;
+	}
+	CHECK(errno == ENOSPC || errno == ENOMEM || errno == EDQUOT || n == 400000);
+	return n;
+}
+
+TEST("a user who makes as many names as he can leaves memory for what others do")
+{
+	char text[16];
+	pid_t child;
+	int ends[2];
+
+	root_only();
+	CHECK_EQ(mkdir("names", 0777), 0);
+	CHECK_EQ(chmod("names", 0777), 0);
+	CHECK_EQ(chmod(".", 0755), 0);
+	CHECK_EQ(pipe(ends), 0);
+	CHILD(child) {
+		int n;
+
+		CHECK_EQ(chdir("names"), 0);
+		user_become(EVIL_UID);
+		n = names_make(EVIL_UID);
+		write(ends[1], &n, sizeof(n));
+	}
+	REAP(child, 0);
+	CHECK_EQ(read(ends[0], text, 4), 4);
+	tap_note("%d names", *(int *)text);
+	CHILD(child) {
+		execl(tap_self, tap_self, "--helper", "none", NULL);
+		_exit(98);
+	}
+	REAP(child, 0);
+	CHILD(child) {
+		int held[500];
+
+		user_become(OTHER_UID);
+		for (int i = 0; i < 500; i++)
+			CHECK((held[i] = open("/", O_RDONLY)) >= 0);
+	}
+	REAP(child, 0);
+}
+
+TEST("the locks of a process that ends go at once, however many others there are")
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+	int ready[2];
+	pid_t child[2];
+	double start;
+	char byte;
+
+	CHECK_EQ(pipe(ready), 0);
+	for (int n = 0; n < 2; n++) {
+		CHILD(child[n]) {
+			int fd = open(n ? "one" : "two", O_RDWR | O_CREAT, 0600);
+
+			for (int i = 0; i < 6000; i++) {
+				lock.l_start = i * 2;
+				CHECK_EQ(fcntl(fd, F_SETLK, &lock), 0);
+			}
+			write(ready[1], "r", 1);
+			pause();
+		}
+		CHECK_EQ(read(ready[0], &byte, 1), 1);
+	}
+	start = now_s();
+	CHECK_EQ(kill(child[0], SIGKILL), 0);
+	CHECK_EQ(waitpid(child[0], NULL, 0), child[0]);
+	tap_note("%d ms", (int)((now_s() - start) * 1000));
+	CHECK(now_s() - start < 0.5);
+}
