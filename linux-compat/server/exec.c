@@ -28,6 +28,7 @@ struct exec_state {
 	struct parked parked;		/* the old program's LX_EXEC; no token at the start of pid 1 */
 	struct parked ready;		/* the new one's LX_EXEC_READY */
 	bool have_parked, have_ready, suspended;
+	bool gone;			/* the new program is dead, the old one not quite */
 	bool script;			/* begins with #! */
 	struct process *process;
 	struct image *old;		/* being killed */
@@ -400,6 +401,18 @@ void exec_abort(struct process *p, int error)
 	exec_state_free(e);
 }
 
+/*
+ * The new program has died before the old one's Task was gone: until then the process is not dead either.
+ * The old Task may be a vfork child in its parent's memory, and holds descriptors.
+ */
+bool exec_gone_later(struct process *p)
+{
+	if (!p->exec || !p->exec->old)
+		return false;
+	p->exec->gone = true;
+	return true;
+}
+
 /* The process is dead; what of its exec was still under way is forgotten. */
 void exec_process_gone(struct process *p)
 {
@@ -688,7 +701,9 @@ void exec_image_dead(struct image *i)
 	if (!p || !p->exec || p->exec->old != i)
 		return;
 	p->exec->old = NULL;
-	if (p->state == PROCESS_ALIVE) {
+	if (p->exec->gone) {
+		process_gone(p);
+	} else if (p->state == PROCESS_ALIVE) {
 		parked_cancel_others(p, &p->exec->ready);
 		exec_commit(p);
 	}

@@ -237,6 +237,7 @@ void exec_init(handle_t archive);	/* the translator, vdso and clock page that ev
 int exec_first(const char *command_line);	/* starts pid 1 */
 void exec_abort(struct process *p, int error);	/* the loading image is gone or hopeless */
 void exec_image_dead(struct image *i);	/* an IMAGE_OLD or IMAGE_LOADING one */
+bool exec_gone_later(struct process *p);	/* process_gone() must wait for the old image */
 void exec_process_gone(struct process *p);
 void exec_thread_gone(struct thread *t);
 void vfork_release(struct process *child);

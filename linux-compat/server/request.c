@@ -509,10 +509,10 @@ static void notice_death(uint64_t badge)
 
 	if (!i)
 		return;
-	if (i->role == IMAGE_CURRENT)
-		process_gone(i->process);
-	else
+	if (i->role != IMAGE_CURRENT)
 		exec_image_dead(i);
+	else if (!exec_gone_later(i->process))
+		process_gone(i->process);
 }
 
 static void notice_receive(void)

@@ -20,6 +20,7 @@ uint32_t mock_line_len, mock_line_capacity;
 int mock_power = -1;
 uint32_t mock_exec_mode = 0755, mock_exec_uid;
 int mock_exec_error;
+uint64_t mock_slow_badge;
 
 static struct utcb utcb_page __attribute__((aligned(32768)));
 static struct mock_task tasks[TASKS];
@@ -67,20 +68,25 @@ int64_t tess_task_create(handle_t pool, handle_t vs, handle_t table, handle_t en
 	tasks[ntasks] = (struct mock_task){ .badge = badge, .used = true };
 	return TASK_HANDLE(ntasks++);
 }
+static void death_tell(const struct mock_task *t)
+{
+	struct event *e = event_new();
+
+	e->notice = true;
+	e->m.via = NOTICE_DEATH;
+	e->m.badge = t->badge;
+	e->m.words[0] = t->code;
+}
 status_t tess_task_kill(handle_t h, uint64_t code)
 {
 	struct mock_task *t = task_of(h);
-	struct event *e;
 
 	if (!t || t->dead)
 		return 0;
 	t->dead = true;
 	t->code = code;
-	e = event_new();
-	e->notice = true;
-	e->m.via = NOTICE_DEATH;
-	e->m.badge = t->badge;
-	e->m.words[0] = code;
+	if (t->badge != mock_slow_badge)
+		death_tell(t);
 	return 0;
 }
 status_t tess_task_suspend(handle_t h) { task_of(h)->suspended = true; return 0; }
@@ -374,6 +380,14 @@ uint64_t mock_feed(uint32_t line, const void *data, uint32_t len)
 	m->words[0] = LX_TTY_INPUT;
 	m->words[1] = line;
 	return send(m, data, len);
+}
+void mock_slow_death(void)
+{
+	for (uint32_t i = 0; i < ntasks; i++)
+		if (tasks[i].badge == mock_slow_badge)
+			death_tell(&tasks[i]);
+	mock_slow_badge = 0;
+	run();
 }
 void mock_cancel(uint64_t token)
 {

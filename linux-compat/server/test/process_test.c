@@ -186,6 +186,26 @@ static void a_kill_during_exec_ends_both(void)
 	mock_end();
 }
 
+/* The old program of an exec dies last: a vfork parent's memory is not free before, nor are descriptors. */
+static void a_kill_during_the_change_over_waits_for_the_old_program(void)
+{
+	struct process *a, *b;
+	uint64_t fork;
+
+	mock_start();
+	a = mock_fork(process_init);
+	fork = mock_call_from(a->image->badge, LX_VFORK, 0x7fffff000100, 0x7fff00018000, 0x7fff00010000, 0);
+	b = CONTAINER(a->children.next, struct process, sibling);
+	mock_slow_badge = b->image->badge;
+	mock_exec(b, "/x");
+	mock_call_from(mock_task_newest()->badge, LX_EXEC_READY, 0, 0, 0, 0);
+	mock_call(process_init, LX_KILL, b->pid, SIGKILL, 0);
+	CHECK(mock_task_newest()->dead && value_of(fork) == PARKED && b->state == PROCESS_DYING);
+	mock_slow_death();
+	CHECK(value_of(fork) == b->pid && b->state == PROCESS_ZOMBIE && b->exit_status == SIGKILL);
+	mock_end();
+}
+
 static void set_user_id_changes_credentials_unless_forbidden(void)
 {
 	struct process *a;
@@ -384,6 +404,8 @@ static const struct tap_case process_cases[] = {
 	{ "a failed exec goes back with its errno", a_failed_exec_goes_back_with_its_errno },
 	{ "a kill during exec ends both images", a_kill_during_exec_ends_both },
 	{ "set-user-ID changes credentials unless forbidden", set_user_id_changes_credentials_unless_forbidden },
+	{ "a kill between two programs of an exec is told when both are gone",
+		a_kill_during_the_change_over_waits_for_the_old_program },
 	{ "vfork waits for exec or end of the child", vfork_waits_for_exec_or_end },
 	{ "fork is bounded by RLIMIT_NPROC", fork_is_bounded_by_nproc },
 	{ "groups and sessions follow their rules", groups_and_sessions_follow_their_rules },
