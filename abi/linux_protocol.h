@@ -211,5 +211,6 @@ enum translator_user_word {
 #define LINUX_ZONE_LO		0x00007fff00000000ull	/* the translator's zone: blocks, state */
 #define LINUX_ZONE_HI		0x00007ffffe000000ull
 #define TRANSLATOR_BASE		0x00007fffff000000ull	/* its image is linked and mapped here */
+#define LINUX_TOP_LO		0x00007fffff400000ull	/* from here on it is the program's again */
 
 #endif

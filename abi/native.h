@@ -149,6 +149,7 @@ enum thread_flag {
 	THREAD_SHARE_TABLE = 16,	/* H_SELF task: use the creator's descriptor table (always so unless
 					   args.table names another) */
 };
+enum thread_base { BASE_FS = 0, BASE_GS = 1, BASE_READ = 2 };
 struct thread_args {
 	uint64_t rip, rsp;		/* first instruction and stack, in user mode */
 	uint64_t arg;			/* in RDI */

@@ -19,13 +19,14 @@ struct arch_thread {
 	uint64_t ksp;			/* 56: kernel stack pointer while not running */
 	uint64_t entry_exception, entry_interrupt, exit_lo, exit_hi;
 	/*
-	 * FPU registers and segment bases: "extended state".  ext_area is NULL for a thread without.
+	 * FPU registers, segment selectors and bases: "extended state".  ext_area is NULL for a thread without.
 	 * ext_cpu is the CPU whose registers hold it, or -1 when the area does; a thread with ext_cpu
 	 * >= 0 may run nowhere else.
 	 */
 	void *ext_area;
 	int32_t ext_cpu;
 	uint64_t fs_base, gs_base;
+	uint64_t selectors;		/* DS, ES, FS, GS from the lowest 16 bits up */
 	void *kstack;			/* lowest address */
 };
 

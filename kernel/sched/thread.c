@@ -415,8 +415,14 @@ int64_t sys_thread_clear(uint64_t word)
 
 int64_t sys_thread_base(uint64_t which, uint64_t value)
 {
-	REQUIRE(which <= 1 && value < USER_TOP, E_INVAL);
+	uint64_t fs, gs;
+
+	REQUIRE(which <= (BASE_GS | BASE_READ) && value < USER_TOP, E_INVAL);
 	REQUIRE(current->arch.ext_area, E_PERM);
+	if (which & BASE_READ) {
+		arch_get_bases(&fs, &gs);
+		return (int64_t)(which & BASE_GS ? gs : fs);
+	}
 	arch_set_base((uint32_t)which, value);
 	return 0;
 }

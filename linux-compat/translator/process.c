@@ -46,8 +46,7 @@ static void child_stack(uint64_t stack)
 
 static void child_tls(uint64_t tls)
 {
-	self_thread()->fs_base = tls;
-	tess_thread_base(0, tls);
+	tess_thread_base(BASE_FS, tls);
 }
 
 /* The copy of the parent's memory is this process's own; of its threads only this one is here. */
@@ -136,8 +135,6 @@ static void start_fill(struct child_start *c, const struct linux_clone_args *a)
 	c->data.clear_tid = 0;
 	c->data.ended = false;
 	c->data.own_signal = 0;
-	if (a->flags & CLONE_SETTLS)
-		c->data.fs_base = a->tls;
 }
 
 /* --- fork --------------------------------------------------------------------------------------------------- */
@@ -570,33 +567,40 @@ int64_t sys_get_robust_list(uint64_t pid, uint64_t head, uint64_t len)
 
 /* --- bases ---------------------------------------------------------------------------------------------------------------- */
 
+/* As they are now: a program changes them by loading a selector, too, and with FSGSBASE as it likes. */
+void bases_get(uint64_t *fs, uint64_t *gs)
+{
+	if (self_state()->fsgsbase) {
+		user_rdfsbase(fs);
+		user_rdgsbase(gs);
+	} else {
+		*fs = (uint64_t)tess_thread_base(BASE_FS | BASE_READ, 0);
+		*gs = (uint64_t)tess_thread_base(BASE_GS | BASE_READ, 0);
+	}
+}
+
+/* arch_prctl(2): the null selector goes with a new base. */
+static int64_t base_set(uint32_t which, uint64_t value)
+{
+	if (value >= USER_TOP)
+		return -EPERM;
+	if (which == BASE_FS)
+		__asm__ volatile("mov %0, %%fs" : : "r"(0));
+	else
+		__asm__ volatile("mov %0, %%gs" : : "r"(0));
+	return tess_thread_base(which, value) < 0 ? -EPERM : 0;
+}
+
 int64_t sys_arch_prctl(uint64_t code, uint64_t value)
 {
-	struct thread_data *t = self_thread();
-	uint64_t base;
+	uint64_t fs, gs;
 
+	bases_get(&fs, &gs);
 	switch ((uint32_t)code) {
-	case ARCH_SET_FS:
-		if (value >= USER_TOP || tess_thread_base(0, value) < 0)
-			return -EPERM;
-		t->fs_base = value;
-		return 0;
-	case ARCH_SET_GS:
-		if (value >= USER_TOP || tess_thread_base(1, value) < 0)
-			return -EPERM;
-		t->gs_base = value;
-		return 0;
-	case ARCH_GET_FS:
-		base = t->fs_base;
-		if (self_state()->fsgsbase)
-			user_rdfsbase(&base);
-		return user_store64(value, base);
-	case ARCH_GET_GS:
-		base = t->gs_base;
-		if (self_state()->fsgsbase)
-			user_rdgsbase(&base);
-		return user_store64(value, base);
-	default:
-		return -EINVAL;
+	case ARCH_SET_FS: return base_set(BASE_FS, value);
+	case ARCH_SET_GS: return base_set(BASE_GS, value);
+	case ARCH_GET_FS: return user_store64(value, fs);
+	case ARCH_GET_GS: return user_store64(value, gs);
+	default: return -EINVAL;
 	}
 }

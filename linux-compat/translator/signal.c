@@ -26,7 +26,6 @@ enum sig_class { CLASS_DEFAULT, CLASS_IGNORE, CLASS_HANDLED };
 void regs_from_frame(struct regs *r, const struct call_frame *f, uint64_t rax)
 {
 	const struct utcb *u = self_utcb();
-	const struct thread_data *t = self_thread();
 
 	memset(r, 0, sizeof(*r));
 	r->rax = rax;
@@ -42,12 +41,7 @@ void regs_from_frame(struct regs *r, const struct call_frame *f, uint64_t rax)
 	__asm__("mov %%gs, %0" : "=r"(r->gs));
 	__asm__("mov %%ds, %0" : "=r"(r->ds));
 	__asm__("mov %%es, %0" : "=r"(r->es));
-	r->fs_base = t->fs_base;
-	r->gs_base = t->gs_base;
-	if (self_state()->fsgsbase) {
-		user_rdfsbase(&r->fs_base);
-		user_rdgsbase(&r->gs_base);
-	}
+	bases_get(&r->fs_base, &r->gs_base);
 }
 
 NORETURN void regs_enter(const struct regs *r)
@@ -359,6 +353,7 @@ NORETURN void interrupt_in_program(void)
 #define VSYSCALL_PAGE	0xffffffffff600000ull
 #define PF_FETCH	0x10u
 #define PF_PRESENT	1u
+#define PF_USER		4u
 
 /* signal(7), and what Linux's exception handlers put into siginfo */
 static void exception_info(const struct regs *r, const struct fault_info *f, struct linux_siginfo *info)
@@ -460,6 +455,7 @@ NORETURN void exception_in_program(void)
 		t->trap_error = f.error_code;
 		if (f.vector == 14) {
 			t->trap_address = f.address;
+			t->trap_error |= PF_USER;
 			if (f.address >= USER_TOP)
 				t->trap_error |= PF_PRESENT;	/* nothing about the kernel's half shows */
 		}

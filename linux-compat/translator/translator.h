@@ -53,7 +53,6 @@ struct thread_data {
 	struct thread_data *next;	/* of state->threads */
 	bool ended;			/* its block can be used again once the kernel thread is dead */
 	int32_t own_signal, own_code;	/* a signal that the thread sent to itself: LATCH_OWN is up */
-	uint64_t fs_base, gs_base;	/* as set by arch_prctl, where the CPU cannot tell */
 };
 
 _Static_assert(sizeof(struct thread_data) <= FRAME_AT - BLOCK_DATA && FRAME_AT + FRAME_SIZE <= BLOCK_GUARD, "one page");
@@ -187,6 +186,7 @@ int64_t sigframe_build(struct regs *r, const struct linux_sigaction *a, const st
 	uint64_t mask);
 int64_t sigframe_restore(struct regs *r);
 void regs_from_frame(struct regs *r, const struct call_frame *f, uint64_t rax);
+void bases_get(uint64_t *fs, uint64_t *gs);
 NORETURN void regs_enter(const struct regs *r);
 NORETURN void frame_enter(uint64_t rax);		/* entry.S: leave by the jump, with the frame's registers */
 void actions_copy_default(struct task_state *s);

@@ -1,7 +1,7 @@
 /*
  * cpu.c -- each CPU's descriptor tables and features, and the extended state of threads.
  *
- * Owns:    GDT, TSS, IDT; CR0.TS; who owns the FPU registers and segment bases of a CPU.
+ * Owns:    GDT, TSS, IDT; CR0.TS; who owns the FPU and segment registers of a CPU.
  * Locks:   none; all per CPU.  A thread whose state is live on a CPU (ext_cpu) is switched only by it;
  *          ext_sync asks another CPU to store the state by an interrupt and waits.
  * Tested:  tests/boot (qemu64, max), tests/linux/signal, selftests/x86 fsgsbase.
@@ -179,6 +179,25 @@ static void ts_set(struct percpu *p)
 	}
 }
 
+static uint64_t selectors_read(void)
+{
+	uint64_t ds, es, fs, gs;
+
+	__asm__ volatile("movl %%ds, %k0; movl %%es, %k1; movl %%fs, %k2; movl %%gs, %k3"
+			 : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
+	return ds | es << 16 | fs << 32 | gs << 48;
+}
+
+/*
+ * Only what another thread had loaded comes here, so it is valid; the bases of FS and GS have to be set
+ * afterwards.  Loading GS changes the active base: ours must not be that.
+ */
+static void selectors_write(uint64_t s)
+{
+	__asm__ volatile("movw %w0, %%ds; movw %w1, %%es; movw %w2, %%fs; swapgs; movw %w3, %%gs; swapgs"
+			 : : "r"(s), "r"(s >> 16), "r"(s >> 32), "r"(s >> 48));
+}
+
 static void ext_store(struct thread *t)
 {
 	struct arch_thread *a = &t->arch;
@@ -187,10 +206,8 @@ static void ext_store(struct thread *t)
 		__asm__ volatile("xsave64 (%0)" : : "r"(a->ext_area), "a"(~0u), "d"(~0u) : "memory");
 	else
 		__asm__ volatile("fxsave64 (%0)" : : "r"(a->ext_area) : "memory");
-	if (cpu_has_fsgsbase) {		/* else only arch_set_base changes them */
-		__asm__ volatile("rdfsbase %0" : "=r"(a->fs_base));
-		a->gs_base = rdmsr(MSR_KERNEL_GS_BASE);
-	}
+	a->selectors = selectors_read();
+	arch_get_bases(&a->fs_base, &a->gs_base);	/* loading a selector has changed them, too */
 }
 
 static void ext_fetch(struct thread *t)
@@ -201,6 +218,8 @@ static void ext_fetch(struct thread *t)
 		__asm__ volatile("xrstor64 (%0)" : : "r"(a->ext_area), "a"(~0u), "d"(~0u) : "memory");
 	else
 		__asm__ volatile("fxrstor64 (%0)" : : "r"(a->ext_area) : "memory");
+	if (selectors_read() != a->selectors)
+		selectors_write(a->selectors);
 	if (cpu_has_fsgsbase)
 		__asm__ volatile("wrfsbase %0" : : "r"(a->fs_base));
 	else
@@ -208,12 +227,9 @@ static void ext_fetch(struct thread *t)
 	wrmsr(MSR_KERNEL_GS_BASE, a->gs_base);
 }
 
-/* Make the registers t's.  Whose they were is stored first. */
-static void ext_own(struct percpu *p, struct thread *t)
+/* The registers are somebody else's: store them first.  Apart, so that ext_own stays short. */
+static __attribute__((noinline)) void ext_take(struct percpu *p, struct thread *t)
 {
-	ts_clear(p);
-	if (p->ext_owner == t)
-		return;
 	if (p->ext_owner) {
 		ext_store(p->ext_owner);
 		atomic_store(&p->ext_owner->arch.ext_cpu, -1);
@@ -221,6 +237,14 @@ static void ext_own(struct percpu *p, struct thread *t)
 	p->ext_owner = t;
 	t->arch.ext_cpu = (int32_t)p->id;
 	ext_fetch(t);
+}
+
+/* Make the registers t's. */
+static void ext_own(struct percpu *p, struct thread *t)
+{
+	ts_clear(p);
+	if (p->ext_owner != t)
+		ext_take(p, t);
 }
 
 void ext_answer(void)
@@ -277,6 +301,7 @@ bool arch_ext_copy(struct thread *to, struct thread *from)
 	memcpy(to->arch.ext_area, from->arch.ext_area, ext_area_size);
 	to->arch.fs_base = from->arch.fs_base;
 	to->arch.gs_base = from->arch.gs_base;
+	to->arch.selectors = from->arch.selectors;
 	return true;
 }
 

@@ -13,7 +13,10 @@
 uint8_t panicking;
 #define VECTOR_PF 14
 #define VECTOR_GP 13
+#define PF_PRESENT 1
 #define PF_WRITE 2
+#define PF_USER 4
+#define PF_RESERVED 8
 #define PF_FETCH 16
 #define STACK_SLACK 256		/* left below RSP when a fault inside the window goes up */
 
@@ -169,6 +172,18 @@ static status_t fault_resolve(uint64_t address, uint32_t prot)
 	return s;
 }
 
+/*
+ * Can a page help?  Not against a reserved bit in the tables, and not with SMAP when the processor's own
+ * access for ring 3 (to a descriptor; with TCG also the stack of a far return) met a user page: both would
+ * come back for ever, the entry being as it should.
+ */
+static bool page_may_help(const struct trap_frame *f)
+{
+	bool implicit = f->cs & 3 && !(f->error & PF_USER);
+
+	return !(f->error & PF_RESERVED) && !(implicit && f->error & PF_PRESENT && cpu_has_smap);
+}
+
 static void page_fault(struct trap_frame *f, uint64_t address)
 {
 	uint32_t prot = f->error & PF_WRITE ? MAP_WRITE : f->error & PF_FETCH ? MAP_EXEC : MAP_READ;
@@ -184,6 +199,8 @@ static void page_fault(struct trap_frame *f, uint64_t address)
 	}
 	if (address >= USER_TOP)
 		s = E_NOENT;
+	else if (!page_may_help(f))
+		s = FAULT_PROTECTION;
 	else if (may_resolve)
 		s = fault_resolve(address, prot);
 	if (s == 0 || (user && s == E_GONE))	/* E_GONE: being killed, on the way out */
