@@ -133,7 +133,7 @@ static void translator_load(handle_t archive)
 	for (int i = 0; i < elf.phnum; i++)
 		if (seg[i].type == 1 && seg[i].vaddr + seg[i].memsz > end)
 			end = seg[i].vaddr + seg[i].memsz;
-	if (end <= TRANSLATOR_BASE || end - TRANSLATOR_BASE > (4 << 20))
+	if (end <= TRANSLATOR_BASE || end > LINUX_TOP_LO)
 		rt_panic("boot/translator is linked at the wrong place");
 	translator_len = (end - TRANSLATOR_BASE + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
 	vmo = tess_vmo_create(server_pool, translator_len);

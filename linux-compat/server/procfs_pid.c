@@ -302,7 +302,7 @@ static void map_name(const struct mapping_info *m, const struct inode *file, cha
 		if (vfs_path_text(&p, NULL, name, len) < 0)
 			name[0] = 0;
 		path_put(&p);
-	} else if (m->start >= LINUX_ZONE_LO) {
+	} else if (m->start >= LINUX_ZONE_LO && m->start < LINUX_TOP_LO) {
 		snprintf(name, len, "[translator]");
 	} else if (view.start_stack >= m->start && view.start_stack <= m->end) {
 		snprintf(name, len, "[stack]");
@@ -358,6 +358,7 @@ static int maps_text(const struct inode *i, struct process *who, struct text *ou
 	for (at = 0; n && !out->failed && map_next(at, &m); at = m.end, n--)
 		map_line(&m, &files, out);
 	koids_end(&files);
+	text_printf(out, "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n");
 	return 0;
 }
 

@@ -51,6 +51,12 @@ static int64_t futex_sleep(uint32_t op, uint64_t word, uint32_t value, uint64_t 
 	return timeout ? restart_deadline(&deadline) : -ERESTARTSYS;
 }
 
+/* futex(2) does not say so, but Linux wakes a first sleeper before it counts: 0 and less are 1. */
+static uint32_t wake_count(uint64_t value)
+{
+	return (int32_t)value < 1 ? 1 : (uint32_t)value;
+}
+
 int64_t sys_futex(uint64_t word, uint64_t operation, uint64_t value, uint64_t timeout, uint64_t word2, uint64_t value3)
 {
 	uint32_t op = (uint32_t)operation;
@@ -60,14 +66,14 @@ int64_t sys_futex(uint64_t word, uint64_t operation, uint64_t value, uint64_t ti
 		return -EINVAL;
 	switch (op & 127) {
 	case FUTEX_WAKE:
-		return result(tess_futex_wake((void *)word, (uint32_t)value, ~0u, flags));
+		return result(tess_futex_wake((void *)word, wake_count(value), ~0u, flags));
 	case FUTEX_WAIT:
 		return futex_sleep(op, word, (uint32_t)value, timeout, ~0u);
 	case FUTEX_WAIT_BITSET:
 		return futex_sleep(op, word, (uint32_t)value, timeout, (uint32_t)value3);
 	case FUTEX_WAKE_BITSET:
 		return (uint32_t)value3 == 0 ? -EINVAL :
-			result(tess_futex_wake((void *)word, (uint32_t)value, (uint32_t)value3, flags));
+			result(tess_futex_wake((void *)word, wake_count(value), (uint32_t)value3, flags));
 	case FUTEX_REQUEUE: case FUTEX_CMP_REQUEUE:
 		if (word2 & 3 || (int32_t)value < 0 || (int32_t)timeout < 0)
 			return -EINVAL;
@@ -76,7 +82,7 @@ int64_t sys_futex(uint64_t word, uint64_t operation, uint64_t value, uint64_t ti
 	case FUTEX_WAKE_OP:
 		if (word2 & 3)
 			return -EINVAL;
-		return result(tess_futex_wake_op((void *)word, (uint32_t)value, (void *)word2, (uint32_t)timeout,
+		return result(tess_futex_wake_op((void *)word, wake_count(value), (void *)word2, wake_count(timeout),
 			(uint32_t)value3, flags));
 	default:
 		return -ENOSYS;

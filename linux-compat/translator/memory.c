@@ -13,10 +13,11 @@
 #define LOW_END		0x80000000ull
 #define PAGES(len)	(((len) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))
 
-/* Does [addr, addr + len) stay below the zone?  len is whole pages and did not overflow. */
+/* Does [addr, addr + len) stay below the zone, or above our image?  len is whole pages and did not overflow. */
 static bool range_ours(uint64_t addr, uint64_t len)
 {
-	return addr <= LINUX_ZONE_LO && len <= LINUX_ZONE_LO - addr;
+	return (addr <= LINUX_ZONE_LO && len <= LINUX_ZONE_LO - addr) ||
+		(unlikely(addr >= LINUX_TOP_LO) && addr < USER_TOP && len <= USER_TOP - addr);
 }
 
 /* --- mmap ----------------------------------------------------------------------------------------- */

@@ -25,11 +25,15 @@
 
 /* --- where --------------------------------------------------------------------------------------- */
 
+static bool in_stack(const struct linux_stack *s, uint64_t sp)
+{
+	return sp > s->sp && sp - s->sp <= s->size;
+}
+
+/* sigaltstack(2): a stack that disarms itself is never in use. */
 static bool on_stack(const struct linux_stack *s, uint64_t sp)
 {
-	if (s->flags & SS_AUTODISARM)
-		return false;
-	return sp > s->sp && sp - s->sp <= s->size;
+	return !(s->flags & SS_AUTODISARM) && in_stack(s, sp);
 }
 
 static uint64_t fp_size(const struct task_state *s)
@@ -50,7 +54,7 @@ static int64_t frame_place(const struct regs *r, const struct linux_sigaction *a
 	}
 	*fp = (sp - fp_size(self_state())) & ~63ull;
 	*frame = ((*fp - sizeof(struct linux_sigframe)) & ~15ull) - 8;
-	if ((nested || entering) && !on_stack(alt, *frame))
+	if ((nested || entering) && !in_stack(alt, *frame))
 		return -EFAULT;
 	return 0;
 }
@@ -180,15 +184,20 @@ int64_t sigframe_build(struct regs *r, const struct linux_sigaction *a, const st
 
 /* --- coming back ---------------------------------------------------------------------------------------------- */
 
-/* r->rsp is the program's at rt_sigreturn: past the return address.  Everything in the frame is hostile. */
+/*
+ * r->rsp is the program's at rt_sigreturn: past the return address.  Everything in the frame is hostile.
+ * When only the floating-point state is bad, -EFAULT comes with *r and the mask already put back: the
+ * SIGSEGV interrupts what the frame leads to, as on Linux.
+ */
 int64_t sigframe_restore(struct regs *r)
 {
 	struct thread_data *t = self_thread();
 	struct linux_ucontext uc;
 	struct linux_sigcontext *m = &uc.mcontext;
 
-	if (copy_in(&uc, r->rsp - 8 + offsetof(struct linux_sigframe, uc), sizeof(uc)) || fp_restore(m->fpstate))
+	if (copy_in(&uc, r->rsp - 8 + offsetof(struct linux_sigframe, uc), sizeof(uc)))
 		return -EFAULT;
+	mask_set(uc.sigmask);
 	r->r8 = m->r8, r->r9 = m->r9, r->r10 = m->r10, r->r11 = m->r11, r->r12 = m->r12, r->r13 = m->r13;
 	r->r14 = m->r14, r->r15 = m->r15, r->rdi = m->di, r->rsi = m->si, r->rbp = m->bp, r->rbx = m->bx;
 	r->rdx = m->dx, r->rax = m->ax, r->rcx = m->cx, r->rsp = m->sp, r->rip = m->ip;
@@ -197,11 +206,14 @@ int64_t sigframe_restore(struct regs *r)
 	r->ss = m->ss | 3;
 	if (!(uc.flags & UC_STRICT_RESTORE_SS) && r->cs == USER_CS)
 		r->ss = USER_SS;	/* as Linux does for what predates the flag */
+	if (fp_restore(m->fpstate)) {
+		fp_reset();
+		return -EFAULT;
+	}
 	if (uc.stack.flags & SS_DISABLE)
 		t->altstack = (struct linux_stack){ .flags = SS_DISABLE };
 	else if (!on_stack(&t->altstack, r->rsp) && uc.stack.size >= MINSIGSTKSZ)
 		t->altstack = (struct linux_stack){ .sp = uc.stack.sp, .size = uc.stack.size,
 			.flags = uc.stack.flags & SS_AUTODISARM };
-	mask_set(uc.sigmask);
 	return 0;
 }

@@ -27,8 +27,8 @@ MAX_BOOTS = 6           # a system that dies this often is not worth more of our
 MARK = "##conformance"
 
 # In this order: what everything else stands on comes first.
-AREAS = ["files", "fd", "pipe", "process", "exec", "signal", "job", "time", "dir", "memory", "tty",
-         "procfs", "poll", "thread", "efault", "system", "mount", "race", "abuse", "hostile",
+AREAS = ["files", "fd", "pipe", "process", "exec", "signal", "job", "time", "dir", "memory", "segment",
+         "tty", "procfs", "poll", "thread", "efault", "system", "mount", "race", "abuse", "hostile",
          "sweep"]
 CLOCKED = {"sweep"}     # on Tessera: a boot of its own, one CPU, and a clock that counts instructions
 SCRIPT = """filter=$1; shift

@@ -113,6 +113,18 @@ TEST("wake wakes as many as it is told and says how many")
 	CHECK_EQ(nwoken, 5);
 }
 
+TEST("told to wake none, wake wakes one")
+{
+	pthread_t threads[2];
+
+	waiters_start(threads, 2, -1);
+	CHECK_EQ(futex(&word, FUTEX_WAKE | FUTEX_PRIVATE, 0, NULL), 1);
+	CHECK_EQ(futex(&word, FUTEX_WAKE | FUTEX_PRIVATE, -1, NULL), 1);
+	CHECK_EQ(futex(&word, FUTEX_WAKE | FUTEX_PRIVATE, 0, NULL), 0);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+}
+
 TEST("a bitset wakes only those who share a bit")
 {
 	pthread_t a, b;
