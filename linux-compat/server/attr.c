@@ -136,6 +136,30 @@ void request_readlink(struct request *r)
 	walk_end(&w);
 }
 
+/*
+ * Linux takes set-id bits away at each write.  Here the kernel writes: whoever has the file open for writing
+ * could go on after it was given the bits, so exec looks whether he has.
+ */
+static void setid_watch(struct inode *i)
+{
+	struct content_attr attr;
+
+	i->setid_mtime = 0;
+	if (i->mode & (S_ISUID | S_ISGID) && i->content && tess_content_attributes(i->content, &attr) == 0 &&
+	    attr.writers)
+		i->setid_mtime = attr.mtime_ns | 1;
+}
+
+/* For exec: the mode, less the bits that a write has taken away. */
+uint32_t inode_exec_mode(const struct inode *i)
+{
+	struct content_attr attr;
+
+	if (!i->setid_mtime || (tess_content_attributes(i->content, &attr) == 0 && (attr.mtime_ns | 1) == i->setid_mtime))
+		return i->mode;
+	return i->mode & ~(uint32_t)(S_ISUID | S_ISGID);
+}
+
 static int chmod_at(struct path *p, const struct cred *c, uint32_t mode)
 {
 	struct inode *i = p->dentry->inode;
@@ -153,6 +177,7 @@ static int chmod_at(struct path *p, const struct cred *c, uint32_t mode)
 	if ((mode & S_ISGID) && c->fsuid != 0 && c->fsgid != i->gid && !cred_in_group(c, i->gid))
 		mode &= ~S_ISGID;
 	i->mode = (i->mode & S_IFMT) | mode;
+	setid_watch(i);
 	inode_changed(i);
 	return 0;
 }
@@ -197,6 +222,7 @@ static int chown_at(struct path *p, const struct cred *c, uint32_t uid, uint32_t
 		if ((i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
 			i->mode &= ~S_ISGID;
 	}
+	setid_watch(i);
 	inode_changed(i);
 	return 0;
 }
@@ -213,7 +239,7 @@ void request_chown(struct request *r)
 	request_reply(r, error);
 }
 
-static void times_set(struct inode *i, uint64_t atime, uint64_t mtime)
+static void times_set(struct inode *i, uint64_t atime, uint64_t mtime, bool by_owner)
 {
 	uint64_t now = clock_real_ns();
 	struct content_attr attr;
@@ -230,6 +256,8 @@ static void times_set(struct inode *i, uint64_t atime, uint64_t mtime)
 	i->ctime_ns = now;
 	if (!i->content)
 		return;
+	if (i->setid_mtime && (mask & ATTR_MTIME) && by_owner && inode_exec_mode(i) == i->mode)
+		i->setid_mtime = i->mtime_ns | 1;	/* touched, not written */
 	attr.atime_ns = i->atime_ns;
 	attr.mtime_ns = i->mtime_ns;
 	attr.ctime_ns = i->ctime_ns;
@@ -255,7 +283,7 @@ static int utimens_at(struct request *r, struct path *p, const struct cred *c)
 		if (error < 0)
 			return error;
 	}
-	times_set(i, atime, mtime);
+	times_set(i, atime, mtime, inode_owner_or_root(i, c));
 	return 0;
 }
 

@@ -333,7 +333,7 @@ int vfs_open_exec(struct request *r, const char *path, uint32_t at_flags, handle
 	if (error == 0) {
 		info->uid = f->inode->uid;
 		info->gid = f->inode->gid;
-		info->mode = f->inode->mode;
+		info->mode = inode_exec_mode(f->inode);
 		info->nosuid = f->path.mount->flags & MS_NOSUID;
 		info->inode = f->inode;
 		inode_get(f->inode);

@@ -69,6 +69,7 @@ struct inode {
 	struct fifo *fifo;			/* while a FIFO is open */
 	bool gone;				/* the node of a device that is no more: its number may be another's */
 	struct file_lock *locks;
+	uint64_t setid_mtime;			/* set-id bits given while somebody had it open for writing: as it was then */
 	struct dentry *alias;			/* a dentry of it, for directories and exe links; may be NULL */
 	/* of /proc and /sys */
 	const void *node;			/* struct pseudo_node */
@@ -466,6 +467,7 @@ void request_utimens(struct request *r);
 void request_truncate(struct request *r);
 void request_statfs(struct request *r);
 void request_xattr(struct request *r);
+uint32_t inode_exec_mode(const struct inode *i);
 void inode_setid_clear(struct inode *i, const struct cred *c);
 int inode_truncate(struct inode *i, const struct cred *c, uint64_t size);
 
