@@ -693,6 +693,7 @@ void usage_fill(const struct usage *u, struct linux_rusage *out)
 uint32_t pid_last(void) { return last_pid; }
 uint32_t thread_tid(const struct thread *t) { return t->tid; }
 uint32_t process_pid(const struct process *p) { return p->pid; }
+uint64_t process_start_ns(const struct process *p) { return p->start_ns; }
 const struct cred *process_cred(const struct process *p) { return &p->cred; }
 struct fs_view *process_fs(struct process *p) { return p->fs; }
 handle_t process_pool(const struct process *p) { return p->image ? p->image->pool : server_pool; }

@@ -19,6 +19,7 @@ struct pid_entry {
 	const char *name;
 	uint32_t mode;
 	const struct inode_ops *ops;
+	bool inspects;			/* looked at when it is opened, too: the reader may be fooled by who opened it */
 	int (*text)(const struct inode *i, struct process *who, struct text *out);
 	int (*write)(struct inode *i, struct process *who, const char *data, uint32_t len);
 };
@@ -29,9 +30,12 @@ static const struct inode_ops pid_dir_ops, task_dir_ops, thread_dir_ops, fd_dir_
 
 static struct process_view view;	/* big: one, filled anew by each function that uses it */
 
+/* Not a later process of the same number. */
 static struct process *process_of(const struct inode *i)
 {
-	return process_by_pid(i->pid);
+	struct process *p = process_by_pid(i->pid);
+
+	return p && (i->owner_start_ns == 0 || i->owner_start_ns == process_start_ns(p)) ? p : NULL;
 }
 
 /* The caller waits for us, and so does not look like what it is: running. */
@@ -538,6 +542,7 @@ static struct dentry *entry_make(struct dentry *dir, const char *name, uint32_t 
 		return NULL;
 	i->ops = ops;
 	i->pid = pid;
+	i->owner_start_ns = process_start_ns(p);
 	i->ino = proc_pid_ino(pid, kind);
 	i->uid = process_cred(p)->euid;
 	i->gid = process_cred(p)->egid;
@@ -679,6 +684,14 @@ static int entry_text(const struct inode *i, struct process *who, struct text *o
 	return ((const struct pid_entry *)i->node)->text(i, who, out);
 }
 
+static int entry_open(const struct inode *i, struct process *who, uint32_t flags)
+{
+	struct process *p;
+
+	(void)flags;
+	return ((const struct pid_entry *)i->node)->inspects ? inspect(i, who, &p) : 0;
+}
+
 static int entry_write(struct inode *i, struct process *who, const char *data, uint32_t len)
 {
 	const struct pid_entry *e = i->node;
@@ -698,28 +711,30 @@ static const struct inode_ops fd_link_ops = { .valid = fd_valid, .link_text = fd
 static const struct inode_ops exe_ops = { .valid = pid_valid, .link_text = exe_text, .link_jump = exe_jump };
 static const struct inode_ops cwd_ops = { .valid = pid_valid, .link_jump = cwd_jump };
 static const struct inode_ops proot_ops = { .valid = pid_valid, .link_jump = root_jump };
-static const struct inode_ops text_ops = { .valid = pid_valid, .text = entry_text, .write = entry_write };
+static const struct inode_ops text_ops = { .valid = pid_valid, .open = entry_open, .text = entry_text,
+	.write = entry_write };
 
 #define FILE_ENTRY(n, m, t)	{ .name = n, .mode = S_IFREG | (m), .ops = &text_ops, .text = t }
+#define OWN_ENTRY(n, m, t)	{ .name = n, .mode = S_IFREG | (m), .ops = &text_ops, .text = t, .inspects = true }
 #define DIR_ENTRY(n, m, o)	{ .name = n, .mode = S_IFDIR | (m), .ops = o }
 #define LINK_ENTRY(n, o)	{ .name = n, .mode = S_IFLNK | 0777, .ops = o }
 static const struct pid_entry entries[ENTRIES] = {
 	DIR_ENTRY("task", 0555, &task_dir_ops),
 	DIR_ENTRY("fd", 0500, &fd_dir_ops),
 	DIR_ENTRY("fdinfo", 0555, &fdinfo_dir_ops),
-	FILE_ENTRY("environ", 0400, environ_text),
+	OWN_ENTRY("environ", 0400, environ_text),
 	FILE_ENTRY("status", 0444, status_text),
 	FILE_ENTRY("limits", 0444, limits_text),
 	FILE_ENTRY("comm", 0444, comm_text),
 	FILE_ENTRY("cmdline", 0444, cmdline_text),
 	FILE_ENTRY("stat", 0444, stat_text),
 	FILE_ENTRY("statm", 0444, statm_text),
-	FILE_ENTRY("maps", 0444, maps_text),
+	OWN_ENTRY("maps", 0444, maps_text),
 	LINK_ENTRY("cwd", &cwd_ops),
 	LINK_ENTRY("root", &proot_ops),
 	LINK_ENTRY("exe", &exe_ops),
-	FILE_ENTRY("mounts", 0444, mounts_entry_text),
-	FILE_ENTRY("mountinfo", 0444, mounts_entry_text),
+	OWN_ENTRY("mounts", 0444, mounts_entry_text),
+	OWN_ENTRY("mountinfo", 0444, mounts_entry_text),
 	FILE_ENTRY("wchan", 0444, zero_text),
 	FILE_ENTRY("oom_score", 0444, oom_score_text),
 	FILE_ENTRY("oom_score_adj", 0444, oom_score_text),

@@ -150,6 +150,7 @@ struct process *process_by_pid(uint32_t pid);
 struct process *process_next(uint32_t pid_above);	/* in order of pids, NULL at the end */
 void process_view(struct process *p, struct process_view *v);
 uint32_t process_pid(const struct process *p);
+uint64_t process_start_ns(const struct process *p);	/* with the pid: one life */
 const struct cred *process_cred(const struct process *p);
 struct fs_view *process_fs(struct process *p);
 uint32_t process_sid(const struct process *p);

@@ -356,6 +356,7 @@ struct process *process_next(uint32_t above)
 	return NULL;
 }
 uint32_t process_pid(const struct process *p) { return p->pid; }
+uint64_t process_start_ns(const struct process *p) { (void)p; return 1; }
 const struct cred *process_cred(const struct process *p) { return &p->cred; }
 struct fs_view *process_fs(struct process *p) { return p->fs; }
 handle_t process_pool(const struct process *p) { (void)p; return server_pool; }
