@@ -502,3 +502,55 @@ TEST("the locks of a process that ends go at once, however many others there are
 	tap_note("%d ms", (int)((now_s() - start) * 1000));
 	CHECK(now_s() - start < 0.5);
 }
+
+TEST("what was written to a program after it became set-uid does not run as its owner")
+{
+	static char block[65536];
+	pid_t child;
+	int go[2], in, out;
+	ssize_t n;
+	char byte;
+
+	root_only();
+	CHECK_EQ(chmod(".", 0777), 0);
+	CHECK_EQ(pipe(go), 0);
+	CHILD(child) {
+		user_become(EVIL_UID);
+		out = open("tool", O_RDWR | O_CREAT, 0755);
+		CHECK(out >= 0);
+		CHECK_EQ(read(go[0], &byte, 1), 1);
+		in = open(tap_self, O_RDONLY);
+		while ((n = read(in, block, sizeof(block))) > 0)
+			CHECK_EQ(write(out, block, (size_t)n), n);
+		CHECK_EQ(close(out), 0);
+		execl("./tool", "tool", "--helper", "euid", NULL);
+		_exit(98);
+	}
+	while (access("tool", F_OK) < 0)
+		sleep_ms(10);
+	sleep_ms(50);
+	CHECK_EQ(chown("tool", 0, 0), 0);
+	CHECK_EQ(chmod("tool", 04755), 0);
+	write(go[1], "g", 1);
+	REAP(child, 8);
+}
+
+TEST("another user's maps and environment are refused when they are opened")
+{
+	char path[64];
+	pid_t child;
+	int pid;
+
+	root_only();
+	pid = getpid();
+	CHILD(child) {
+		user_become(EVIL_UID);
+		sprintf(path, "/proc/%d/maps", pid);
+		CHECK_ERR(open(path, O_RDONLY), EACCES);
+		sprintf(path, "/proc/%d/environ", pid);
+		CHECK_ERR(open(path, O_RDONLY), EACCES);
+		sprintf(path, "/proc/%d/status", pid);
+		CHECK(open(path, O_RDONLY) >= 0);
+	}
+	REAP(child, 0);
+}
