@@ -59,6 +59,9 @@ enum linux_op {
 	LX_PIVOT_ROOT,
 	LX_XATTR,	/* [1] 0 get 1 set 2 list 3 remove [2] AT_SYMLINK_NOFOLLOW payload: path; none keeps any */
 
+	LX_MEMFD,	/* [1] MFD_ flags; payload: name; reply caps[0] into msg.reserved_slot */
+	LX_TIMERFD,	/* [1] clock [2] O_ flags; the same */
+
 	/* --- the file protocol: via a descriptor ----------------------------------------------- */
 	LX_READ = 64,	/* [1] offset or ~0: the file's own; bulk_in: data; words[0] bytes */
 	LX_WRITE,	/* [1] offset or ~0; payload or bulk_out: data; words[0] bytes taken */
@@ -72,6 +75,8 @@ enum linux_op {
 	LX_FSYNC,	/* [1] 1: data only */
 	LX_FALLOCATE,	/* [1] mode [2] offset [3] len */
 	LX_FD_PATH,	/* reply payload: what /proc/self/fd/N would say */
+	LX_TIMERFD_TIME, /* [1] 1: set, payload struct itimerspec, [2] TFD_TIMER_ flags; reply payload: the old state */
+	LX_UNLOCK,	/* the caller closes a descriptor of the file: its POSIX locks on it go */
 
 	/* --- processes -------------------------------------------------------------------------- */
 	LX_FORK = 128,	/* [1] rip [2] rsp [3] 0 [4] arg: where the child's thread starts, with the caller's FPU state,

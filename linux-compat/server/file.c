@@ -446,10 +446,10 @@ static void file_fcntl(struct request *r, struct file *f)
 		request_reply(r, 0);
 		return;
 	case F_GET_SEALS:
-		request_reply(r, f->inode->content ? SEAL_SEAL : -EINVAL);
+		request_reply(r, file_seals(f));
 		return;
 	case F_ADD_SEALS:
-		request_reply(r, f->inode->content ? -EPERM : -EINVAL);
+		request_reply(r, file_seals_add(r, f, r->words[2]));
 		return;
 	default:
 		request_reply(r, -EINVAL);
@@ -528,6 +528,8 @@ void file_request(struct request *r)
 	case LX_FSYNC: request_reply(r, S_ISFIFO(f->inode->mode) || S_ISCHR(f->inode->mode) ? -EINVAL : 0); return;
 	case LX_FALLOCATE: file_fallocate(r, f); return;
 	case LX_FD_PATH: file_fd_path(r, f); return;
+	case LX_TIMERFD_TIME: timerfd_request(r, f); return;
+	case LX_UNLOCK: lock_release(r); return;
 	default: request_reply(r, -ENOSYS);
 	}
 }

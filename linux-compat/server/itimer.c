@@ -20,7 +20,8 @@ struct posix_timer {
 	int clock, signal, notify;
 	uint64_t value;
 	uint64_t expires_ns, interval_ns;	/* monotonic; 0: disarmed */
-	uint32_t overrun, overrun_next;		/* of the signal delivered last; of the one pending */
+	uint32_t overrun_taken, overrun;	/* of the signal before the last one; of the last one sent */
+	uint32_t overrun_next;			/* while somebody else's signal is in the way */
 	bool lazy;				/* as of an interval timer */
 	struct timer timer;
 };
@@ -187,24 +188,34 @@ static struct posix_timer *timer_find(struct process *p, uint64_t id)
 	return t;
 }
 
-/* The timer's own signal still waits: what it will say grows. */
-static bool posix_grow(struct sig_pending *pending, struct posix_timer *t, uint32_t more)
-{
-	for (struct sig_entry *e = pending->first; e; e = e->next) {
-		if (e->info.signo != t->signal || e->info.code != SI_TIMER || e->info.timer.timer != (int32_t)t->id)
-			continue;
-		t->overrun += more;
-		e->info.timer.overrun = (int32_t)t->overrun;
-		return true;
-	}
-	return false;
-}
-
 static struct thread *posix_thread(const struct posix_timer *t)
 {
 	struct thread *thread = t->notify == SIGEV_THREAD_ID ? thread_by_tid(t->tid) : NULL;
 
 	return thread && thread->process == t->process ? thread : NULL;
+}
+
+/* The timer's own signal, sent and not yet taken. */
+static struct sig_entry *posix_waiting(const struct posix_timer *t)
+{
+	const struct thread *told = posix_thread(t);
+	struct sig_entry *e = told ? told->pending.first : t->process->pending.first;
+
+	while (e && (e->info.signo != t->signal || e->info.code != SI_TIMER || e->info.timer.timer != (int32_t)t->id))
+		e = e->next;
+	return e;
+}
+
+/* It still waits: what it will say grows. */
+static bool posix_grow(struct posix_timer *t, uint32_t more)
+{
+	struct sig_entry *e = posix_waiting(t);
+
+	if (!e)
+		return false;
+	t->overrun += more;
+	e->info.timer.overrun = (int32_t)t->overrun;
+	return true;
 }
 
 /* It has rung once, and `missed` times more that nobody could tell from the first. */
@@ -216,11 +227,12 @@ static void posix_ring(struct posix_timer *t, uint64_t missed)
 	bool waiting;
 
 	waiting = (thread ? thread->pending.set : p->pending.set) & SIG_BIT(t->signal);
-	if (waiting && posix_grow(thread ? &thread->pending : &p->pending, t, (uint32_t)missed + 1))
+	if (waiting && posix_grow(t, (uint32_t)missed + 1))
 		return;
 	t->overrun_next += (uint32_t)missed + waiting;
 	if (waiting)
 		return;			/* somebody else's: only the count grows (timer_getoverrun(2)) */
+	t->overrun_taken = t->overrun;
 	t->overrun = t->overrun_next;
 	t->overrun_next = 0;
 	info.timer.timer = (int32_t)t->id;
@@ -342,7 +354,7 @@ static void posix_settime(struct request *r, struct posix_timer *t)
 	lazy_set(t->process, &t->lazy, false);
 	t->expires_ns = 0;
 	t->interval_ns = interval;
-	t->overrun = t->overrun_next = 0;
+	t->overrun = t->overrun_next = t->overrun_taken = 0;
 	if (value != 0) {
 		if (!(r->words[3] & TIMER_ABSTIME))
 			value += now;
@@ -396,7 +408,7 @@ void request_timer(struct request *r)
 		request_reply(r, 0);
 		break;
 	default:
-		request_reply(r, t->overrun);
+		request_reply(r, posix_waiting(t) ? t->overrun_taken : t->overrun);
 		break;
 	}
 }

@@ -345,6 +345,16 @@ void lock_fcntl(struct request *r)
 		lock_request(r, &want, command == F_SETLKW || command == F_OFD_SETLKW);
 }
 
+/* close(2) of any descriptor of a file gives up the process's POSIX locks on it (fcntl(2)). */
+void lock_release(struct request *r)
+{
+	struct inode *i = r->file->inode;
+
+	locks_of_file(r->file, r->process, KIND_POSIX);
+	waiters_retry(i);
+	request_reply(r, 0);
+}
+
 /* The last holder of an open file is gone, and so is every lock that was taken through it. */
 void lock_file_closed(struct file *f)
 {

@@ -487,12 +487,20 @@ int dentry_path_text(const struct dentry *d, char *buf, uint32_t len)
 /* As /proc shows it: with " (deleted)" after a name that is gone. */
 int vfs_path_text(const struct path *p, const struct path *root, char *buf, uint32_t len)
 {
-	static const char deleted[] = " (deleted)";
+	static const char deleted[] = " (deleted)", anonymous[] = "anon_inode:";
 	bool reached;
 	int n;
 
 	if (!p->dentry)
 		return -ENOENT;
+	if (p->mount->super->type == &anon_type) {
+		n = (int)(sizeof(anonymous) - 1 + p->dentry->len);
+		if ((uint32_t)n >= len)
+			return -ENAMETOOLONG;
+		strlcpy(buf, anonymous, len);
+		strlcpy(buf + sizeof(anonymous) - 1, p->dentry->name, len - sizeof(anonymous) + 1);
+		return n;
+	}
 	n = path_text_from(p, root, buf, len, &reached);
 	if (n < 0 || !(p->dentry->flags & D_DEAD))
 		return n;

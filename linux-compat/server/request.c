@@ -318,8 +318,8 @@ void parked_cancel_process(struct process *process)
 
 typedef void (*request_handler)(struct request *r);
 static const request_handler handlers[256] = {
-	[LX_OPEN ... LX_XATTR] = vfs_request,
-	[LX_READ ... LX_FD_PATH] = vfs_request,
+	[LX_OPEN ... LX_TIMERFD] = vfs_request,
+	[LX_READ ... LX_UNLOCK] = vfs_request,
 #define X(op, name) [op] = name,
 	HANDLERS(X)
 #undef X

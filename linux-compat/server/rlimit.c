@@ -10,6 +10,8 @@
 
 #define NOFILE_MAX	4096u		/* /proc/sys/fs/nr_open here */
 #define CPU_LOOK_NS	10000000ull	/* at most so often RLIMIT_CPU of one process is looked at */
+#define STACK_SPARE_MAX	(64ul << 20)	/* a stack's reservation beyond this counts against RLIMIT_AS */
+#define TRANSLATOR_SPARE (256ul << 10)
 #define PRIORITY_NORMAL	64		/* of 0 .. 255: nice 0; one step per nice level */
 #define PRIORITY_REAL	100		/* SCHED_FIFO and RR priority 0 */
 
@@ -24,12 +26,22 @@ static bool ceiling_of(uint32_t resource, enum task_ceiling *ceiling)
 	}
 }
 
+/* A stack is mapped whole at exec, where Linux counts what it has grown to; the translator is nobody's wish. */
+static uint64_t spare_of(const struct process *p, uint32_t resource)
+{
+	uint64_t stack = p->rlimits[RLIMIT_STACK][0];
+
+	if (resource != RLIMIT_AS || p->rlimits[RLIMIT_AS][0] >= RLIM_INFINITY - 2 * STACK_SPARE_MAX)
+		return 0;
+	return (stack < STACK_SPARE_MAX ? stack : STACK_SPARE_MAX) + TRANSLATOR_SPARE;
+}
+
 static void ceiling_apply(const struct process *p, handle_t task, uint32_t resource)
 {
 	enum task_ceiling ceiling;
 
 	if (ceiling_of(resource, &ceiling))
-		tess_task_ceiling(task, ceiling, p->rlimits[resource][0]);
+		tess_task_ceiling(task, ceiling, p->rlimits[resource][0] + spare_of(p, resource));
 }
 
 /*

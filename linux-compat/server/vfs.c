@@ -187,6 +187,8 @@ void vfs_request(struct request *r)
 	case LX_UMOUNT: request_umount(r); return;
 	case LX_PIVOT_ROOT: request_pivot_root(r); return;
 	case LX_XATTR: request_xattr(r); return;
+	case LX_MEMFD: request_memfd(r); return;
+	case LX_TIMERFD: request_timerfd(r); return;
 	default: file_request(r);
 	}
 }

@@ -63,6 +63,7 @@ struct inode {
 	uint64_t koid;				/* of the content, once somebody asked */
 	handle_t content;			/* regular file: 0 until somebody needs it */
 	uint32_t open_files;
+	bool memfd;
 	uint64_t size;				/* of what has no content */
 	uint64_t atime_ns, mtime_ns, ctime_ns, btime_ns;	/* of what has no content */
 	char *target;				/* symbolic link */
@@ -435,6 +436,14 @@ int pseudo_fill(struct super *s, const struct pseudo_node *nodes, uint32_t count
 int pseudo_text(const struct inode *i, struct process *who, struct text *out);
 extern const struct inode_ops pseudo_ops, pseudo_directory_ops;
 
+/* --- files that no directory holds (anon.c) --------------------------------------------------------------- */
+extern const struct fs_type anon_type;
+void request_memfd(struct request *r);
+void request_timerfd(struct request *r);
+void timerfd_request(struct request *r, struct file *f);
+int64_t file_seals(struct file *f);
+int file_seals_add(struct request *r, struct file *f, uint64_t add);
+
 /* --- open files (file.c) ------------------------------------------------------------------------------------ */
 int file_new(const struct path *p, uint32_t flags, struct file **out);	/* takes references */
 void file_free(struct file *f);
@@ -478,6 +487,7 @@ void fifo_close(struct file *f);
 /* --- locks (lock.c) -------------------------------------------------------------------------------------------- */
 void lock_flock(struct request *r);
 void lock_fcntl(struct request *r);
+void lock_release(struct request *r);
 void lock_file_closed(struct file *f);
 
 #endif

@@ -1,5 +1,6 @@
 # vfs.mk -- the sources of linuxd's names half; local.mk includes it.
 vfs_sources = \
+	linux-compat/server/anon.c \
 	linux-compat/server/archive.c \
 	linux-compat/server/attr.c \
 	linux-compat/server/dentry.c \

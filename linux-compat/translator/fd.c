@@ -414,13 +414,29 @@ int64_t sys_readahead(uint64_t fd, uint64_t offset, uint64_t count)
 
 /* --- descriptors ---------------------------------------------------------------------------------------------- */
 
+/* The process may have POSIX locks on the file of fd, which is about to be closed. */
+static NOINLINE void locks_give(uint64_t fd)
+{
+	request(LX_UNLOCK, 0, 0, 0);
+	request_file(fd);
+}
+
+static NOINLINE int64_t close_locked(uint64_t fd)
+{
+	locks_give(fd);
+	return result(tess_handle_close((handle_t)fd));
+}
+
 int64_t sys_close(uint64_t fd)
 {
-	return unlikely(fd_bad(fd)) ? -EBADF : result(tess_handle_close((handle_t)fd));
+	if (unlikely(fd_bad(fd)))
+		return -EBADF;
+	return unlikely(self_state()->posix_locks) ? close_locked(fd) : result(tess_handle_close((handle_t)fd));
 }
 
 #define CLOSE_RANGE_UNSHARE	2u
 #define CLOSE_RANGE_CLOEXEC	4u
+#define SLOTS_LOOKED_AT		4096u	/* /proc/sys/fs/nr_open: there are none above */
 
 int64_t sys_close_range(uint64_t first, uint64_t last, uint64_t flags)
 {
@@ -432,6 +448,9 @@ int64_t sys_close_range(uint64_t first, uint64_t last, uint64_t flags)
 		return 0;
 	if ((int32_t)hi < 0)
 		hi = INT32_MAX;
+	if (self_state()->posix_locks && !(flags & CLOSE_RANGE_CLOEXEC))
+		for (uint32_t fd = lo; fd <= hi && fd < SLOTS_LOOKED_AT; fd++)
+			locks_give(fd);
 	return result(tess_handle_close_range(lo, hi, flags & CLOSE_RANGE_CLOEXEC ? SLOT_CLOEXEC : 0));
 }
 
@@ -446,6 +465,8 @@ static int64_t dup_to(uint64_t fd, uint64_t to, uint64_t flags)
 
 	if (fd_bad(fd) || fd_bad(to))
 		return -EBADF;
+	if (unlikely(self_state()->posix_locks) && tess_handle_flags((handle_t)fd, 0, 0) >= 0)
+		locks_give(to);
 	r = tess_handle_dup_to((handle_t)fd, (uint32_t)to, flags);
 	return r == E_LIMIT || r == E_INVAL ? -EBADF : r < 0 ? result(r) : (int64_t)(uint32_t)to;
 }
@@ -528,11 +549,23 @@ static int64_t flags_set(uint64_t fd, uint32_t new)
 static int64_t fd_lock(uint64_t fd, uint32_t command, uint64_t lock)
 {
 	struct ipc_message *m = request(LX_FCNTL, command, 0, 0);
+	struct linux_flock range;
 	int64_t r;
 
 	if (copy_in(m->inline_data, lock, sizeof(struct linux_flock)))
 		return -EFAULT;
+	memcpy(&range, m->inline_data, sizeof(range));
+	if (range.whence == SEEK_CUR) {		/* the offset is the kernel's: linuxd does not see it */
+		r = tess_descriptor_seek((handle_t)fd, 0, SEEK_CUR);
+		if (r < 0 || __builtin_add_overflow(range.start, r, &range.start))
+			return r < 0 ? -EINVAL : -EOVERFLOW;
+		range.whence = 0;
+		m = request(LX_FCNTL, command, 0, 0);
+		memcpy(m->inline_data, &range, sizeof(range));
+	}
 	m->inline_len = sizeof(struct linux_flock);
+	if (command == F_SETLK || command == F_SETLKW)
+		self_state()->posix_locks = true;
 	r = request_file(fd);
 	if (r >= 0 && (command == F_GETLK || command == F_OFD_GETLK) && m->inline_len >= sizeof(struct linux_flock) &&
 	    copy_out(lock, m->inline_data, sizeof(struct linux_flock)))

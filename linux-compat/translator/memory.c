@@ -97,6 +97,17 @@ static int64_t map_anonymous(uint64_t addr, uint64_t len, uint64_t flags, uint64
 	return r;
 }
 
+/* Is it a seal (memfd_create(2)) that forbids a mapping which the open file would allow? */
+static bool sealed_against(uint64_t fd, uint64_t native)
+{
+	struct handle_info info;
+	struct content_attr attr;
+
+	return native & MAP_SHARED_ABI && native & MAP_WRITE && tess_handle_query((handle_t)fd, &info) >= 0 &&
+		(info.desc_flags & (DESC_READ | DESC_WRITE)) == (DESC_READ | DESC_WRITE) &&
+		tess_descriptor_attributes((handle_t)fd, &attr) >= 0 && attr.seals & SEAL_WRITE;
+}
+
 static int64_t map_file(uint64_t addr, uint64_t len, uint64_t flags, uint64_t native, uint64_t fd, uint64_t offset)
 {
 	struct handle_info info;
@@ -107,6 +118,8 @@ static int64_t map_file(uint64_t addr, uint64_t len, uint64_t flags, uint64_t na
 	r = map_place(addr, len, flags, native, (handle_t)fd, offset);
 	if (r >= 0)
 		return r;
+	if (r == E_ACCESS && sealed_against(fd, native))
+		return -EPERM;
 	if (r != E_NODEV && r != E_TYPE && r != E_NOT_HERE)
 		return map_error(r);
 	if (tess_handle_query((handle_t)fd, &info) < 0)

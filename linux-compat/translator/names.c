@@ -66,6 +66,29 @@ int64_t sys_creat(uint64_t path, uint64_t mode)
 	return open_at(FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode, 0);
 }
 
+#define MFD_CLOEXEC		1u
+#define MFD_ALLOW_SEALING	2u
+
+int64_t sys_memfd_create(uint64_t name, uint64_t flags)
+{
+	struct ipc_message *m = request(LX_MEMFD, (uint32_t)flags, 0, 0);
+	int64_t slot, r;
+
+	if ((uint32_t)flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING))
+		return -EINVAL;
+	r = request_path(m, name);
+	if (r < 0)
+		return r == -ENAMETOOLONG ? -EINVAL : r;
+	slot = tess_handle_reserve(flags & MFD_CLOEXEC ? SLOT_CLOEXEC : 0);
+	if (slot < 0)
+		return result(slot);
+	m->reserved_slot = (uint32_t)slot;
+	r = request_server();
+	if (r < 0)
+		tess_handle_unreserve((handle_t)slot);
+	return r < 0 ? r : slot;
+}
+
 #define O_KNOWN		0037777703u	/* openat2 refuses what open ignores */
 
 int64_t sys_openat2(uint64_t dirfd, uint64_t path, uint64_t how, uint64_t size)

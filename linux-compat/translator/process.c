@@ -61,6 +61,7 @@ int64_t fork_child_main(void)
 	s->nthreads = 1;
 	s->threads = t;
 	s->ids_valid = false;
+	s->posix_locks = false;
 	t->next = NULL;
 	t->number = 0;
 	t->robust_head = 0;
@@ -93,6 +94,7 @@ int64_t vfork_child_main(struct child_start *c)
 	s->nthreads = 1;
 	s->threads = self_thread();
 	s->ids_valid = false;
+	s->posix_locks = false;
 	s->vfork_home = 0;
 	mask_set(c->mask);
 	if (c->tls)

@@ -59,5 +59,49 @@ int64_t sys_timer_gettime(uint64_t id, uint64_t to)
 	return r < 0 ? r : copy_out(to, self_utcb()->msg.inline_data, sizeof(struct linux_itimerspec));
 }
 
+/* --- timerfd: a counter that linuxd's timer signals ------------------------------------------------------- */
+
+int64_t sys_timerfd_create(uint64_t clock, uint64_t flags)
+{
+	struct ipc_message *m;
+	int64_t slot, r;
+
+	if ((uint32_t)flags & ~(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL;
+	slot = tess_handle_reserve(flags & O_CLOEXEC ? SLOT_CLOEXEC : 0);
+	if (slot < 0)
+		return result(slot);
+	m = request(LX_TIMERFD, (uint32_t)clock, (uint32_t)flags, 0);
+	m->reserved_slot = (uint32_t)slot;
+	r = request_server();
+	if (r < 0)
+		tess_handle_unreserve((handle_t)slot);
+	return r < 0 ? r : slot;
+}
+
+int64_t sys_timerfd_settime(uint64_t fd, uint64_t flags, uint64_t new, uint64_t old)
+{
+	struct ipc_message *m = request(LX_TIMERFD_TIME, 1, (uint32_t)flags, 0);
+	int64_t r;
+
+	if (copy_in(m->inline_data, new, sizeof(struct linux_itimerspec)))
+		return -EFAULT;
+	m->inline_len = sizeof(struct linux_itimerspec);
+	r = request_file(fd);
+	if (r >= 0 && old)
+		return copy_out(old, m->inline_data, sizeof(struct linux_itimerspec));
+	return r == -ENOTTY ? -EINVAL : r;
+}
+
+int64_t sys_timerfd_gettime(uint64_t fd, uint64_t to)
+{
+	struct ipc_message *m = request(LX_TIMERFD_TIME, 0, 0, 0);
+	int64_t r = request_file(fd);
+
+	return r == -ENOTTY ? -EINVAL : r < 0 ? r : copy_out(to, m->inline_data, sizeof(struct linux_itimerspec));
+}
+
+/* --- numbers again ---------------------------------------------------------------------------------------- */
+
 int64_t sys_timer_getoverrun(uint64_t id) { return server_call(LX_TIMER, TIMER_OVERRUN, (uint32_t)id, 0); }
 int64_t sys_timer_delete(uint64_t id) { return server_call(LX_TIMER, TIMER_DELETE, (uint32_t)id, 0); }

@@ -68,6 +68,7 @@ struct task_state {
 	uint64_t xsave_mask;		/* 0: FXSAVE only */
 	uint32_t xsave_size;
 	bool fsgsbase;
+	bool posix_locks;		/* the process has taken some: close gives them up */
 	bool ids_valid;			/* ids are those linuxd has for this process */
 	struct lx_ids ids;
 	uint64_t zone_next;		/* where to look for the next block's place */

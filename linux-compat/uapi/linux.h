@@ -52,6 +52,7 @@ enum linux_errno {
 #define RW_MAX		0x7ffff000ull	/* bytes of one read or write */
 #define PATH_MAX	4096u
 #define IOV_MAX		1024u
+#define SEEK_CUR	1
 
 struct linux_iovec { uint64_t base, len; };
 struct linux_timespec { int64_t sec, nsec; };

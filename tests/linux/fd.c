@@ -286,3 +286,59 @@ TEST("sync_file_range takes a file and refuses pipes, flags and ranges that make
 	CHECK_ERR(syscall(SYS_sync_file_range, ends[0], 0L, 0L, 7), ESPIPE);
 	CHECK_ERR(syscall(SYS_sync_file_range, 999, 0L, 0L, 7), EBADF);
 }
+
+static bool locked_for_others(const char *path)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		int fd = open(path, O_RDWR);
+
+		_exit(fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type == F_UNLCK ? 0 : 1);
+	}
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	return status != 0;
+}
+
+TEST("closing any descriptor of a file gives up the process's record locks on it")
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open("file", O_RDWR | O_CREAT, 0600), other = open("file", O_RDWR), copy;
+
+	CHECK_EQ(fcntl(fd, F_SETLK, &lock), 0);
+	CHECK(locked_for_others("file"));
+	CHECK_EQ(close(other), 0);
+	CHECK(!locked_for_others("file"));
+	CHECK_EQ(fcntl(fd, F_SETLK, &lock), 0);
+	copy = dup(fd);
+	CHECK_EQ(dup2(0, copy), copy);
+	CHECK(!locked_for_others("file"));
+	CHECK_EQ(fcntl(fd, F_SETLK, &lock), 0);
+	copy = dup(fd);
+	CHECK_EQ(syscall(SYS_close_range, copy, copy, 0), 0);
+	CHECK(!locked_for_others("file"));
+	CHECK_EQ(fcntl(fd, F_SETLK, &lock), 0);
+	CHECK_EQ(close(open("another", O_RDWR | O_CREAT, 0600)), 0);
+	CHECK(locked_for_others("file"));
+}
+
+TEST("a record lock's range may start from the file's offset")
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_CUR, .l_start = 5, .l_len = 10 };
+	int fd = open("file", O_RDWR | O_CREAT, 0600);
+	pid_t child;
+
+	CHECK_EQ(lseek(fd, 100, SEEK_SET), 100);
+	CHECK_EQ(fcntl(fd, F_SETLK, &lock), 0);
+	CHILD(child) {
+		lock = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_CUR, .l_start = -100 };
+		CHECK_EQ(fcntl(fd, F_GETLK, &lock), 0);
+		CHECK_EQ(lock.l_type, F_WRLCK);
+		CHECK(lock.l_whence == SEEK_SET && lock.l_start == 105 && lock.l_len == 10);
+	}
+	REAP(child, 0);
+	lock = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_CUR, .l_start = -101 };
+	CHECK_ERR(fcntl(fd, F_SETLK, &lock), EINVAL);
+}

@@ -464,3 +464,72 @@ TEST("memfd_create makes a file without a name that can be sealed")
 	CHECK_ERR(ftruncate(fd, 0), EPERM);
 	CHECK_ERR(syscall(SYS_mmap, 0, PAGE, 3, MAP_SHARED, fd, 0), EPERM);
 }
+
+TEST("a memfd is a file without a name that /proc shows as deleted")
+{
+	char link[64], text[64];
+	int fd = (int)syscall(SYS_memfd_create, "some memory", 0), n;
+	struct stat now;
+	char *p;
+
+	CHECK(fd >= 0);
+	CHECK_EQ(fcntl(fd, F_GETFD), 0);
+	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_SEAL);
+	CHECK_EQ(ftruncate(fd, 8192), 0);
+	p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	p[5000] = 'x';
+	CHECK_EQ(pread(fd, text, 1, 5000), 1);
+	CHECK_EQ(text[0], 'x');
+	CHECK_EQ(fstat(fd, &now), 0);
+	CHECK(S_ISREG(now.st_mode) && now.st_nlink == 0 && now.st_size == 8192);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = (int)readlink(link, text, sizeof(text) - 1);
+	CHECK(n > 0);
+	text[n] = 0;
+	CHECK_EQ(strcmp(text, "/memfd:some memory (deleted)"), 0);
+	fd = (int)syscall(SYS_memfd_create, "", MFD_CLOEXEC);
+	CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	CHECK_ERR(syscall(SYS_memfd_create, "x", 0x100), EINVAL);
+	CHECK_ERR(syscall(SYS_memfd_create, (char *)8, 0), EFAULT);
+}
+
+TEST("a sealed memfd neither shrinks nor grows nor is written, and takes no seal after the last")
+{
+	int fd = (int)syscall(SYS_memfd_create, "sealed", MFD_ALLOW_SEALING);
+	char *p;
+
+	CHECK_EQ(fcntl(fd, F_GET_SEALS), 0);
+	CHECK_EQ(ftruncate(fd, 4096), 0);
+	CHECK_EQ(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	CHECK_ERR(ftruncate(fd, 100), EPERM);
+	CHECK_EQ(ftruncate(fd, 8192), 0);
+	CHECK_EQ(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW), 0);
+	CHECK_ERR(ftruncate(fd, 10000), EPERM);
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	CHECK_ERR(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EBUSY);
+	CHECK_EQ(munmap(p, 4096), 0);
+	CHECK_EQ(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
+	CHECK_ERR(write(fd, "x", 1), EPERM);
+	CHECK_EQ(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+	CHECK_EQ(errno, EPERM);
+	CHECK_EQ(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL), 0);
+	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+	CHECK_ERR(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), EPERM);
+	fd = open("file", O_RDWR | O_CREAT, 0600);
+	CHECK_ERR(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), EPERM);
+}
+
+TEST("RLIMIT_AS counts what a program maps, not a stack that has not grown")
+{
+	struct rlimit limit = { 16 << 20, 16 << 20 };
+	pid_t child;
+
+	CHILD(child) {
+		CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+		CHECK(mmap(NULL, 12 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+		CHECK_EQ(mmap(NULL, 8 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), MAP_FAILED);
+	}
+	REAP(child, 0);
+}

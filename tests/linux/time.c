@@ -270,6 +270,42 @@ TEST("a timerfd counts its expirations and is readable after each")
 	CHECK(count >= 4);
 }
 
+TEST("a timerfd forgets its count when it is set, tells what is left, and rings once without an interval")
+{
+	struct itimerspec soon = { { 0, 0 }, { 0, 5000000 } }, late = { { 7, 0 }, { 100, 0 } }, left;
+	int fd = (int)syscall(SYS_timerfd_create, CLOCK_MONOTONIC, O_NONBLOCK | O_CLOEXEC), n;
+	char text[64], link[64];
+	uint64_t count;
+
+	CHECK(fd >= 0);
+	CHECK_EQ(syscall(SYS_timerfd_gettime, fd, &left), 0);
+	CHECK(left.it_value.tv_sec == 0 && left.it_value.tv_nsec == 0);
+	CHECK_EQ(syscall(SYS_timerfd_settime, fd, 0, &soon, NULL), 0);
+	sleep_ms(30);
+	CHECK_EQ(syscall(SYS_timerfd_settime, fd, 0, &late, &left), 0);
+	CHECK(left.it_value.tv_sec == 0 && left.it_value.tv_nsec == 0);
+	CHECK_ERR(read(fd, &count, 8), EAGAIN);
+	CHECK_EQ(syscall(SYS_timerfd_gettime, fd, &left), 0);
+	CHECK(left.it_interval.tv_sec == 7 && left.it_value.tv_sec >= 98 && left.it_value.tv_sec <= 100);
+	CHECK_EQ(syscall(SYS_timerfd_settime, fd, 0, &soon, &left), 0);
+	CHECK_EQ(left.it_interval.tv_sec, 7);
+	sleep_ms(30);
+	CHECK_ERR(read(fd, &count, 4), EINVAL);
+	CHECK_EQ(read(fd, &count, 8), 8);
+	CHECK_EQ(count, 1);
+	CHECK_ERR(read(fd, &count, 8), EAGAIN);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = (int)readlink(link, text, sizeof(text) - 1);
+	CHECK(n > 0);
+	text[n] = 0;
+	CHECK_EQ(strcmp(text, "anon_inode:[timerfd]"), 0);
+	CHECK_ERR(syscall(SYS_timerfd_settime, 0, 0, &soon, NULL), EINVAL);
+	CHECK_ERR(syscall(SYS_timerfd_settime, 999, 0, &soon, NULL), EBADF);
+	CHECK_ERR(syscall(SYS_timerfd_settime, fd, 8, &soon, NULL), EINVAL);
+	CHECK_ERR(syscall(SYS_timerfd_create, 99, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_timerfd_create, CLOCK_MONOTONIC, 1), EINVAL);
+}
+
 TEST("times counts ticks of 1/100 second and gives a clock that moves")
 {
 	struct tms before, after;

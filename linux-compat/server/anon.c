@@ -1,0 +1,271 @@
+/*
+ * anon.c -- files that no directory holds: memfd_create(2), timerfd_create(2).
+ *
+ * A memfd is a file of the root's tmpfs without a name, a timerfd a Counter that a timer of ours signals:
+ * the kernel serves read and poll of both.
+ *
+ * Owns:    the file system of anonymous inodes, whose only mount is in no list; each timerfd's timer.
+ * Fails:   -ENOMEM, -ENFILE, -EINVAL as the man pages say.
+ * Tested:  tests/linux/time.c, tests/linux/memory.c
+ */
+#include "vfs.h"
+
+#define ANON_INODE_MAGIC	0x09041934u
+#define NS_PER_SEC		1000000000ull
+#define CLOCKS_OF_TIMERFD	(1u << 0 | 1u << 1 | 1u << 7)	/* REALTIME, MONOTONIC, BOOTTIME */
+#define CLOCK_REALTIME		0u
+#define TIMER_ABSTIME		1u
+#define MFD_ALLOW_SEALING	2u
+#define MEMFD_NAME_MAX		249u
+
+struct linux_time { int64_t sec, nsec; };
+struct linux_times { struct linux_time interval, value; };	/* struct itimerspec */
+_Static_assert(sizeof(struct linux_times) == 32, "struct itimerspec of x86-64");
+
+const struct fs_type anon_type = { "anon_inodefs", ANON_INODE_MAGIC, true, NULL, NULL };
+static struct mount *anon_mount;
+
+static struct mount *anon_mount_have(void)
+{
+	struct super *s;
+	struct inode *root;
+
+	if (anon_mount)
+		return anon_mount;
+	s = super_new(&anon_type);
+	root = s ? inode_new(s, S_IFDIR | 0555, NULL) : NULL;
+	if (!root || !dentry_root(s, root))
+		return NULL;
+	inode_put(root);
+	anon_mount = mount_new(s, s->root, 0, "anon_inodefs");
+	if (anon_mount)
+		anon_mount->parent = anon_mount;
+	return anon_mount;
+}
+
+/* An open file of a new inode that has no name but the one /proc shows. */
+static int anon_file(struct mount *m, const char *name, uint32_t mode, uint32_t flags, const struct cred *c,
+	struct file **out)
+{
+	struct inode *i = inode_new(m->super, mode, c);
+	struct path p = { .mount = m };
+	int error = -ENOMEM;
+
+	if (!i)
+		return -ENOMEM;
+	i->nlink = 0;
+	p.dentry = dentry_new(m->root, name, (uint32_t)strlen(name), i);
+	inode_put(i);
+	if (!p.dentry)
+		return -ENOMEM;
+	p.dentry->flags |= D_DEAD;
+	error = file_new(&p, flags, out);
+	dentry_put(p.dentry);
+	return error;
+}
+
+/* --- memfd ------------------------------------------------------------------------------------------ */
+
+static int memfd_open(struct request *r, const char *name, handle_t *cap)
+{
+	char full[NAME_MAX + 1] = "memfd:";
+	struct content_attr seals = { .seals = r->words[1] & MFD_ALLOW_SEALING ? 0 : SEAL_SEAL };
+	struct file *f;
+	int error;
+
+	strlcpy(full + 6, name, sizeof(full) - 6);
+	error = anon_file(mounts, full, S_IFREG | 0777, O_RDWR | O_LARGEFILE, process_cred(r->process), &f);
+	if (error < 0)
+		return error;
+	f->inode->memfd = true;
+	error = inode_content(f->inode);
+	if (error == 0)
+		error = errno_of(tess_content_set(f->inode->content, ATTR_SEALS, &seals));
+	if (error == 0)
+		error = file_descriptor(f, f->inode->content, OBJ_NONE, 0, cap);
+	if (error < 0)
+		file_free(f);
+	return error;
+}
+
+void request_memfd(struct request *r)
+{
+	uint32_t offset = 0;
+	const char *name = request_string(r, &offset);
+	handle_t cap;
+	int error = name && strlen(name) <= MEMFD_NAME_MAX ? memfd_open(r, name, &cap) : -EINVAL;
+
+	if (error < 0)
+		request_reply(r, error);
+	else
+		request_reply_cap(r, 0, cap);
+}
+
+/* fcntl(2), F_ADD_SEALS: the kernel keeps them and refuses what they forbid. */
+int file_seals_add(struct request *r, struct file *f, uint64_t add)
+{
+	struct content_attr attr;
+
+	if (!f->inode->content || !S_ISREG(f->inode->mode))
+		return -EINVAL;
+	if (!(r->access & DESC_WRITE))
+		return -EPERM;
+	if (add & ~(uint64_t)(SEAL_SEAL | SEAL_SHRINK | SEAL_GROW | SEAL_WRITE))
+		return -EINVAL;
+	if (tess_content_attributes(f->inode->content, &attr) < 0)
+		return -EIO;
+	if (!f->inode->memfd || attr.seals & SEAL_SEAL)
+		return -EPERM;
+	attr.seals |= (uint32_t)add;
+	return errno_of(tess_content_set(f->inode->content, ATTR_SEALS, &attr));
+}
+
+int64_t file_seals(struct file *f)
+{
+	struct content_attr attr;
+
+	if (!f->inode->content || tess_content_attributes(f->inode->content, &attr) < 0)
+		return -EINVAL;
+	return f->inode->memfd ? attr.seals : SEAL_SEAL;
+}
+
+/* --- timerfd ---------------------------------------------------------------------------------------- */
+
+struct timerfd {
+	struct timer timer;
+	handle_t counter;
+	uint32_t clock;
+	uint64_t expires_ns, interval_ns;	/* on the monotonic clock; 0: not armed, not periodic */
+};
+
+static void timerfd_fire(void *arg)
+{
+	struct timerfd *t = arg;
+	uint64_t now = clock_mono_ns(), times = 1;
+
+	if (t->interval_ns && now > t->expires_ns)
+		times += (now - t->expires_ns) / t->interval_ns;
+	t->expires_ns = t->interval_ns ? t->expires_ns + times * t->interval_ns : 0;
+	if (t->expires_ns)
+		timer_after(&t->timer, t->expires_ns, timerfd_fire, t);
+	tess_counter_signal(t->counter, times);
+}
+
+static void timerfd_close(struct file *f)
+{
+	struct timerfd *t = file_private(f);
+
+	timer_cancel(&t->timer);
+	tess_handle_close(t->counter);
+	mem_free(t);
+}
+
+static const struct device_ops timerfd_ops = { .name = "timerfd", .close = timerfd_close };
+
+static int timerfd_open(struct request *r, struct timerfd *t, handle_t *cap)
+{
+	struct mount *m = anon_mount_have();
+	int64_t counter = m ? tess_counter_create(process_pool(r->process), 0, 0) : E_NOMEM;
+	struct file *f;
+	int error;
+
+	if (counter < 0)
+		return errno_of(counter);
+	t->counter = (handle_t)counter;
+	t->clock = (uint32_t)r->words[1];
+	error = anon_file(m, "[timerfd]", 0600, O_RDWR | ((uint32_t)r->words[2] & O_NONBLOCK),
+		process_cred(r->process), &f);
+	if (error == 0) {
+		f->device = &timerfd_ops;
+		file_set_private(f, t, 0);
+		error = file_descriptor(f, t->counter, OBJ_NONE, 0, cap);
+		if (error == 0)
+			return 0;
+		f->device = NULL;
+		file_free(f);
+	}
+	tess_handle_close(t->counter);
+	return error;
+}
+
+void request_timerfd(struct request *r)
+{
+	struct timerfd *t = NULL;
+	handle_t cap;
+	int error = -EINVAL;
+
+	if (r->words[1] < 32 && CLOCKS_OF_TIMERFD >> r->words[1] & 1)
+		error = (t = mem_alloc(sizeof(*t))) ? timerfd_open(r, t, &cap) : -ENOMEM;
+	if (error < 0) {
+		mem_free(t);
+		request_reply(r, error);
+		return;
+	}
+	request_reply_cap(r, 0, cap);
+}
+
+static void timespec_of(uint64_t ns, struct linux_time *ts)
+{
+	ts->sec = (int64_t)(ns / NS_PER_SEC);
+	ts->nsec = (int64_t)(ns % NS_PER_SEC);
+}
+
+static bool timespec_ns(const struct linux_time *ts, uint64_t *ns)
+{
+	*ns = (uint64_t)ts->sec * NS_PER_SEC + (uint64_t)ts->nsec;
+	return ts->sec >= 0 && ts->sec < 1ll << 33 && ts->nsec >= 0 && ts->nsec < (int64_t)NS_PER_SEC;
+}
+
+static struct linux_times timerfd_state(const struct timerfd *t)
+{
+	struct linux_times state;
+	uint64_t now = clock_mono_ns();
+
+	timespec_of(t->interval_ns, &state.interval);
+	timespec_of(t->expires_ns == 0 ? 0 : t->expires_ns > now ? t->expires_ns - now : 1, &state.value);
+	return state;
+}
+
+/* A deadline of the wall clock, as one of the monotonic: nobody can set the wall clock yet. */
+static uint64_t timerfd_deadline(const struct timerfd *t, uint64_t value, uint64_t flags)
+{
+	uint64_t now = clock_mono_ns(), wall = clock_real_ns();
+
+	if (!(flags & TIMER_ABSTIME))
+		return value + now;
+	if (t->clock == CLOCK_REALTIME)
+		return value > wall ? value - wall + now : now;
+	return value;
+}
+
+/* timerfd_settime(2): [1] 1, payload struct itimerspec, [2] flags; timerfd_gettime(2): [1] 0. */
+void timerfd_request(struct request *r, struct file *f)
+{
+	struct timerfd *t = f->device == &timerfd_ops ? file_private(f) : NULL;
+	struct linux_times new, old;
+	uint64_t value, interval;
+
+	if (!t) {
+		request_reply(r, -EINVAL);
+		return;
+	}
+	old = timerfd_state(t);
+	if (r->words[1] == 1) {
+		if (r->payload_len != sizeof(new) || r->words[2] & ~3ull) {
+			request_reply(r, -EINVAL);
+			return;
+		}
+		memcpy(&new, r->payload, sizeof(new));
+		if (!timespec_ns(&new.value, &value) || !timespec_ns(&new.interval, &interval)) {
+			request_reply(r, -EINVAL);
+			return;
+		}
+		timer_cancel(&t->timer);
+		tess_counter_wait(t->counter, 0);	/* what it has counted was of the old time */
+		t->interval_ns = interval;
+		t->expires_ns = value ? timerfd_deadline(t, value, r->words[2]) : 0;
+		if (t->expires_ns)
+			timer_after(&t->timer, t->expires_ns, timerfd_fire, t);
+	}
+	request_reply_data(r, 0, &old, sizeof(old));
+}
