@@ -20,7 +20,9 @@ docs_calls = $(addprefix docs/reference/calls/,README.md \
 	ipc_recv.md ipc_reply.md ipc_reply_recv.md ipc_read.md ipc_write.md waitset_create.md \
 	waitset_change.md waitset_wait.md lease_create.md lease_grant.md lease_end.md irq_create.md \
 	irq_ack.md ioport_create.md ioport_in.md ioport_out.md mmio_create.md power_off.md clock_page.md \
-	clock_set.md random_fill.md log_write.md log_read.md trace_read.md system_query.md)
+	clock_set.md random_fill.md log_write.md log_read.md trace_read.md system_query.md \
+	pager_create.md pager_attach.md pager_destroy.md pager_content.md pager_find.md pager_next.md \
+	pager_supply.md pager_refuse.md pager_mark.md pager_dirty.md content_tell.md pool_reserve.md)
 
 TESTS += docs/test/reference_test.py
 EXTRA_DIST += \
@@ -28,6 +30,7 @@ EXTRA_DIST += \
 	docs/README.md \
 	docs/decisions/0001-differences-from-the-architecture.md \
 	docs/design/overview.md \
+	docs/design/pagers.md \
 	docs/design/races.md \
 	docs/test/reference_test.py \
 	docs/tour/boot.md \

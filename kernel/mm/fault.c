@@ -331,10 +331,14 @@ static status_t fault_locked(struct fault *f, uint32_t prot)
 status_t vspace_fault(struct vspace *vs, uint64_t addr, uint32_t prot)
 {
 	for (;;) {
-		struct fault f = { .vs = vs, .addr = ALIGN_DOWN(addr, PAGE_SIZE), .write = prot & MAP_WRITE };
 		struct frame *made;
+		struct fault f;		/* what is not set here is set before it is read */
 		status_t s;
 
+		f.vs = vs;
+		f.addr = ALIGN_DOWN(addr, PAGE_SIZE);
+		f.write = prot & MAP_WRITE;
+		f.tell = NULL;
 		spin_lock(&vs->object.lock);
 		s = fault_locked(&f, prot);
 		spin_unlock(&vs->object.lock);
