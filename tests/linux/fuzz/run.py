@@ -14,7 +14,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.environ.get("TESSERA_SRC") or os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 BUILD = os.environ.get("TESSERA_BUILD") or os.path.join(TOP, "build")
-FUZZERS = ["elf", "code", "calls", "native", "scribble"]
+FUZZERS = ["elf", "code", "calls", "native", "requests", "scribble"]
 SLACK_SECONDS = 120
 LINUX_SECONDS = 5
 CPU = "max,-avx"    # QEMU 7.2 itself dies of some AVX bytes (a jump to address 0 in its translator)
