@@ -392,7 +392,7 @@ void exec_abort(struct process *p, int error)
 	}
 	if (!e)
 		return;
-	if (e->suspended && p->image)
+	if (e->suspended && p->image && !p->stopped)
 		tess_task_resume(p->image->task);
 	if (e->have_parked)
 		parked_reply(&e->parked, error);
@@ -418,6 +418,12 @@ void exec_process_gone(struct process *p)
 {
 	if (p->exec)
 		exec_state_free(p->exec);
+}
+
+/* Its old program is held for the exec, whatever continues it: suspending does not count. */
+bool exec_holds(const struct process *p)
+{
+	return p->exec && p->exec->suspended && p->loading;
 }
 
 /* A thread's id is given up; it may have been the one that called. */
@@ -673,6 +679,8 @@ void request_exec_ready(struct request *r)
 	p->image = p->loading;
 	p->image->role = IMAGE_CURRENT;
 	p->loading = NULL;
+	if (p->stopped)			/* since it asked for the exec: the new program does not run either */
+		tess_task_suspend(p->image->task);
 	if (!e->old) {
 		exec_commit(p);
 		return;

@@ -240,6 +240,7 @@ void exec_image_dead(struct image *i);	/* an IMAGE_OLD or IMAGE_LOADING one */
 bool exec_gone_later(struct process *p);	/* process_gone() must wait for the old image */
 void exec_process_gone(struct process *p);
 void exec_thread_gone(struct thread *t);
+bool exec_holds(const struct process *p);
 void vfork_release(struct process *child);
 void process_start_failed(struct process *p, int error);	/* pid 1 cannot run */
 void process_usage_keep(struct process *p, const struct image *i);	/* what i used counts for p from now on */

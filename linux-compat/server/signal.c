@@ -291,7 +291,7 @@ void process_continue(struct process *p)
 	p->stop_unreported = false;
 	p->continue_unreported = true;
 	pending_reconsider(p);
-	if (!p->stopped && p->state == PROCESS_ALIVE)	/* on another CPU it runs at once */
+	if (!p->stopped && p->state == PROCESS_ALIVE && !exec_holds(p))	/* on another CPU it runs at once */
 		tess_task_resume(p->image->task);
 	child_notify(p, CLD_CONTINUED, 0xffff);
 }

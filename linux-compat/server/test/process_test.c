@@ -206,6 +206,34 @@ static void a_kill_during_the_change_over_waits_for_the_old_program(void)
 	mock_end();
 }
 
+/* A stop that comes while the new program is loaded holds both; a continue of the old one frees no thread. */
+static void a_stop_during_exec_holds_the_new_program(void)
+{
+	struct process *a;
+	struct mock_task *old, *new;
+
+	mock_start();
+	a = mock_fork(process_init);
+	CHECK(value_of(mock_call(a, LX_THREAD, 0, 0, 0)) > 0);
+	old = mock_task(a);
+	mock_exec(a, "/x");
+	new = mock_task_newest();
+	CHECK(old->suspended);
+	mock_call(process_init, LX_KILL, a->pid, SIGSTOP, 0);
+	mock_call(process_init, LX_KILL, a->pid, SIGCONT, 0);
+	CHECK(old->suspended && !new->suspended);
+	mock_call(process_init, LX_KILL, a->pid, SIGSTOP, 0);
+	mock_call_from(new->badge, LX_EXEC_READY, 0, 0, 0, 0);
+	CHECK(new->suspended && mock_task(a) == new && a->stopped);
+	mock_call(process_init, LX_KILL, a->pid, SIGCONT, 0);
+	CHECK(!new->suspended);
+	mock_exec(a, "/x");
+	mock_call(process_init, LX_KILL, a->pid, SIGSTOP, 0);
+	mock_call_from(mock_task_newest()->badge, LX_EXEC_READY, (uint64_t)-ENOEXEC, 0, 0, 0);
+	CHECK(mock_task(a) == new && new->suspended);
+	mock_end();
+}
+
 static void set_user_id_changes_credentials_unless_forbidden(void)
 {
 	struct process *a;
@@ -403,6 +431,7 @@ static const struct tap_case process_cases[] = {
 	{ "exec replaces the image when the new one is ready", exec_replaces_the_image_when_it_is_ready },
 	{ "a failed exec goes back with its errno", a_failed_exec_goes_back_with_its_errno },
 	{ "a kill during exec ends both images", a_kill_during_exec_ends_both },
+	{ "a stop during exec holds the new program", a_stop_during_exec_holds_the_new_program },
 	{ "set-user-ID changes credentials unless forbidden", set_user_id_changes_credentials_unless_forbidden },
 	{ "a kill between two programs of an exec is told when both are gone",
 		a_kill_during_the_change_over_waits_for_the_old_program },
