@@ -79,6 +79,33 @@ TEST("a thread cannot raise its own priority, nor the one it serves calls at")
 	}
 }
 
+TEST("the capability to linuxd cannot be copied, badged, sent, served or lent to a task")
+{
+	struct descriptor_args args = { .object = H_NONE, .kind = OBJ_NONE, .endpoint = LINUX_SLOT_SERVER,
+		.flags = DESC_READ | DESC_NOTIFY_CLOSE, .cookie = 1ull << 32 | 1, .ready = H_NONE };
+	struct ipc_message *m;
+	int64_t own;
+
+	NATIVE_ONLY();
+	m = &native_utcb->msg;
+	CHECK(native_call(NR_handle_copy, LINUX_SLOT_SERVER, RIGHT_CALL, LX_BADGE_CONSOLE, 0, 0) < 0);
+	CHECK(native_call(NR_handle_copy, LINUX_SLOT_SERVER, RIGHT_CALL, 0, 0, 0) < 0);
+	CHECK(native_call(NR_ipc_recv, LINUX_SLOT_SERVER, 0, 0, 0, 0) < 0);
+	CHECK(native_call(NR_descriptor_create, (uint64_t)&args, 0, 0, 0, 0) < 0);
+	CHECK(native_call(NR_task_create, H_SELF, H_SELF, H_NONE, LINUX_SLOT_SERVER, 1) < 0);
+	CHECK(native_call(NR_lease_grant, (uint64_t)native_call(NR_lease_create, H_SELF, 0, 0, 0, 0),
+		LINUX_SLOT_SERVER, RIGHT_CALL, 0, 0) < 0);
+	own = native_call(NR_endpoint_create, H_SELF, 0, 0, 0, 0);
+	memset(m, 0, offsetof(struct ipc_message, inline_data));
+	m->ncaps = 1;
+	m->caps[0] = LINUX_SLOT_SERVER;
+	m->reserved_slot = H_NONE;
+	CHECK(own < 0 || native_call(NR_ipc_call, (uint64_t)own, 1, 0, 0, 0) < 0);
+	/* what it says of itself is what linuxd answers to */
+	CHECK_EQ(native_ask(LINUX_SLOT_SERVER, LX_TTY_INPUT, 0, 0, 0, 0, 0, "x", 1), -ENOSYS);
+	CHECK_EQ(native_ask(LINUX_SLOT_SERVER, LX_GETPID, 0, 0, 0, 0, 0, "", 0), getpid());
+}
+
 TEST("a terminal's master sends the signals of its keys and no others")
 {
 	int master = posix_openpt(O_RDWR | O_NOCTTY);

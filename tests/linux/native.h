@@ -19,6 +19,7 @@
 #include <abi/errors.h>
 #include <abi/native.h>
 #include <abi/linux_protocol.h>
+#include <abi/rights.h>
 
 #define NATIVE_WORDS	4096
 
