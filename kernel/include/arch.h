@@ -29,6 +29,7 @@ void arch_thread_enter_at(struct thread *t, void (*kernel_entry)(void));	/* firs
 void arch_switch(struct thread *from, struct thread *to);	/* registers, stack, extended state */
 _Noreturn void arch_enter_user(uint64_t rip, uint64_t rsp, uint64_t arg);
 bool arch_ext_copy(struct thread *to, struct thread *from);	/* FPU and bases; false: `from` runs elsewhere */
+void arch_ext_release(struct thread *t);
 void arch_ext_drop(struct thread *t);	/* it dies: the registers are nobody's */
 void arch_set_base(uint32_t which, uint64_t value);	/* 0 FS, 1 GS of the current thread */
 void arch_get_bases(uint64_t *fs, uint64_t *gs);

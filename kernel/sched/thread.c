@@ -458,10 +458,12 @@ int64_t sys_thread_affinity(uint64_t h, uint64_t number, uint64_t mask)
 
 	REQUIRE(s == 0, s);
 	if (mask) {
-		if (mask & all)
+		if (mask & all) {
 			t->affinity = mask;
-		else
+			arch_ext_release(t);	/* a caller that waits for our answer goes on over there */
+		} else {
 			s = E_INVAL;
+		}
 	}
 	if (!s)
 		s = (int64_t)(t->affinity & all);

@@ -290,6 +290,15 @@ static bool ext_sync(struct thread *t)
 	return true;
 }
 
+/* Let t's state leave the CPU that has it, so that t may run on another; not while t runs. */
+void arch_ext_release(struct thread *t)
+{
+	if (atomic_load(&t->arch.ext_cpu) == (int32_t)percpu()->id)
+		ext_answer();
+	else
+		ext_sync(t);
+}
+
 bool arch_ext_copy(struct thread *to, struct thread *from)
 {
 	if (!to->arch.ext_area || !from->arch.ext_area)
