@@ -234,6 +234,8 @@ static int link_request(struct request *r)
 
 	if (!new || (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)))
 		return -EINVAL;
+	if (!*old && process_cred(r->process)->euid != 0)
+		return -ENOENT;		/* linkat(2): who was only lent a file gives it no name */
 	error = second_base(r, &base);
 	if (error < 0)
 		return error;

@@ -581,3 +581,21 @@ TEST("another user's maps and environment are refused when they are opened")
 	}
 	REAP(child, 0);
 }
+
+TEST("an ordinary user gives no name to a file by its descriptor alone")
+{
+	pid_t child;
+
+	root_only();
+	CHECK_EQ(chmod(".", 0777), 0);
+	CHILD(child) {
+		int fd;
+
+		user_become(EVIL_UID);
+		fd = open("own", O_RDWR | O_CREAT, 0600);
+		CHECK(fd >= 0);
+		CHECK_ERR(linkat(fd, "", AT_FDCWD, "other", AT_EMPTY_PATH), ENOENT);
+		CHECK_EQ(link("own", "other"), 0);
+	}
+	REAP(child, 0);
+}
