@@ -205,7 +205,7 @@ enum translator_user_word {
 	TU_MMAP_HI,	/* exec: mappings are placed below this */
 	TU_RANDOM,	/* exec: 64 random bits for what the translator places itself */
 	TU_RLIMIT_STACK,/* exec: bytes */
-	TU_PPID,	/* the parent's pid; linuxd changes the word by task_write when the parent dies */
+	TU_PPID,	/* the parent's pid; linuxd changes the word in each thread by task_write when the parent dies */
 };
 #define TU_START_EXEC 1
 #define TRANSLATOR_STATE_SIZE	65536ull

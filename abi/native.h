@@ -150,6 +150,11 @@ enum thread_flag {
 					   args.table names another) */
 };
 enum thread_base { BASE_FS = 0, BASE_GS = 1, BASE_READ = 2 };
+/* Threads of PRIORITY_SHARED share the CPU by weight; those of any other priority take turns. */
+#define PRIORITY_SHARED 50
+#define WEIGHT_NORMAL 1024u
+#define WEIGHT_MAX (1u << 20)
+
 struct thread_args {
 	uint64_t rip, rsp;		/* first instruction and stack, in user mode */
 	uint64_t arg;			/* in RDI */
@@ -163,6 +168,7 @@ struct thread_args {
 	uint32_t priority;
 	handle_t like_task;		/* whose thread like_thread is, H_SELF: the caller's task */
 	uint32_t like_thread;
+	uint64_t weight;		/* as thread_priority, 0: WEIGHT_NORMAL, inside a task the creator's */
 	uint64_t fs_base;		/* used when not THREAD_LIKE_CALLER; ~0 with it: keep the copied one */
 	uint64_t clear_word;		/* as thread_clear, 0: none */
 	uint64_t user[9];		/* first contents of utcb.user (with THREAD_LIKE_CALLER and block of the
@@ -176,6 +182,7 @@ struct thread_info {
 	uint64_t priority;
 	uint64_t cpu;
 	uint64_t rip, rsp;		/* last program values known (upcall or interrupt) */
+	uint64_t block;			/* address of its block */
 };
 enum thread_state_abi { THREAD_STATE_RUNNING, THREAD_STATE_READY, THREAD_STATE_BLOCKED,
 	THREAD_STATE_SUSPENDED, THREAD_STATE_DEAD };

@@ -57,7 +57,7 @@ bool arch_random(uint64_t *out);		/* RDRAND/RDSEED; false: none */
 /* called by the machine */
 _Noreturn void kernel_main(void);
 _Noreturn void scheduler_idle(void);
-void timer_interrupt(void);
+void timer_interrupt(bool in_program);
 void thread_leave_kernel(void);			/* pending work before user mode */
 
 #endif

@@ -8,7 +8,9 @@
 
 #define PRIORITY_IDLE 0
 #define PRIORITY_NORMAL 100
-#define SLICE_NS 10000000ull
+#define SLICE_NS 10000000ull		/* a turn among those of one priority; PRIORITY_SHARED: until the next tick */
+#define TICK_MASK ((1ull << 22) - 1)	/* a busy CPU looks every 2^22 ns (4.2 ms) at what it runs; an idle one never */
+#define BALANCE_TICKS 24
 
 /*
  * A close notice need not cost two switches: the endpoint is kicked when this CPU has nothing else to do, and
@@ -25,8 +27,14 @@ void thread_start(struct thread *t);	/* from TS_NEW to ready */
  */
 status_t thread_sleep_to(struct thread *target, uint64_t deadline_ns, bool interruptible);
 _Noreturn void sched_exit(void);	/* the current thread, TS_DEAD, runs no more */
-uint64_t sched_idle_ns(uint32_t cpu);
-extern uint64_t sched_switches;
+void schedule_yield(void);
+void schedule_preempt(void);		/* what WORK_RESCHEDULE asks for */
+void sched_weight(struct thread *t, uint32_t weight);	/* of a new one */
+void sched_set(struct thread *t, uint8_t priority, uint32_t weight);
+void sched_tick_in_kernel(void);
+void sched_time_add(struct cputime *sum, const struct thread *t);	/* what it has used so far */
+void sched_cpu_times(uint32_t cpu, uint64_t *idle_ns, uint64_t *user_ns, uint64_t *kernel_ns);
+uint64_t sched_switches(void);
 uint32_t sched_runnable(void);
 
 #endif

@@ -47,14 +47,18 @@ struct thread {
 	/* running; guarded by thread.object.lock (RANK_THREAD) */
 	enum thread_state state;
 	uint8_t priority, floor, effective;
-	uint16_t cpu;			/* where it ran last */
+	uint16_t cpu;			/* where it ran last; whose queue it is in */
+	int16_t level;			/* the priority it is queued at, or LEVEL_NONE; the run queue's lock */
+	uint32_t weight, rate;		/* rate: virtual by real time, 16.16 */
 	uint64_t affinity;
-	uint64_t slice_end_ns;
+	uint64_t slice_end_ns, vtime;
 	struct list run_link;
+	struct tree_node run_node;
 	struct ktimer timeout;
 	bool timed_out;
 
-	uint64_t user_ns, kernel_ns, last_ns;
+	struct cputime time;		/* the CPU that runs it writes; told_*: object.lock */
+	uint64_t last_ns;		/* when it was charged last */
 	struct table *table;		/* its descriptors */
 	struct frame *utcb_frame;
 	uint64_t block;			/* user address of its block */
@@ -98,7 +102,8 @@ struct task {
 	struct notice death, memory;
 	uint64_t code;
 	uint64_t ceiling_file_size, ceiling_cpu_ns;
-	uint64_t user_ns, kernel_ns, faults_minor, faults_major, switches_voluntary, switches_involuntary;
+	struct cputime time;		/* of threads that have ended; told_*: of all */
+	uint64_t faults_minor, faults_major, switches_voluntary, switches_involuntary;
 };
 
 static inline struct thread *thread_current(void)
@@ -172,6 +177,5 @@ struct table *thread_table(struct thread *t);	/* the same */
 void endpoint_notify(struct endpoint *e, struct notice *n, uint32_t kind);	/* queue unless queued */
 void endpoint_notify_fault(struct endpoint *e, struct thread *t, const uint64_t *words);
 void endpoint_withdraw(struct endpoint *e, struct notice *n);	/* take it back if it is queued */
-void schedule_yield(void);
 
 #endif

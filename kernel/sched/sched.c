@@ -1,12 +1,31 @@
 /*
- * sched.c -- who runs: per-CPU run queues of 256 priorities, round robin within one, and timers.
+ * sched.c -- who runs: a run queue of 256 priorities per CPU (runqueue.h), switches, sleeps, ticks and timers.
  *
  * Owns:    run queues and timer trees, one each per CPU; thread.state.
- * Locks:   thread.object.lock (RANK_THREAD) guards a thread's state; it is held from the decision to
- *          leave a CPU until the next thread has the CPU (schedule_finish drops it), so that nobody
- *          can run a thread that still stands on its old stack.  runqueue.lock is inside it.
- * Rule:    a thread whose extended state is live on a CPU (arch.ext_cpu) runs only there.
- * Tested:  tests/boot (-smp 1/2/4), kernel/test/sched_test.c
+ * Locks:   thread.object.lock (RANK_THREAD), then runqueue.lock.  The kernel runs with interrupts off.
+ *
+ * What holds, and what keeps it on several CPUs:
+ *  1. A thread stands on at most one CPU's stack.  thread.object.lock is held from the decision to leave a
+ *     CPU until the next thread has it (schedule_finish): who takes that lock finds it off its stack, or
+ *     still running.  So a thread that yields is queued only there, and a dead one given back only there.
+ *  2. A TS_READY thread is in exactly one queue (level != LEVEL_NONE), or in the hands of the one CPU that
+ *     took it out under the queue's lock and will run or queue it.  Nobody else may change its state.
+ *  3. No wake is lost.  The sleeper sets TS_PREPARED (an exchange, thus a fence), then looks for what it
+ *     waits for; the waker first makes that true, by an atomic operation or under a lock the sleeper looks
+ *     under, then reads the state.  One of the two sees the other.  The same between `work` or the latch,
+ *     set before poke() reads the state, and the sleeper's test of them.
+ *  4. Who deserves a CPU gets it.  enqueue pushes, then (fence) reads runqueue.running; switch_to sets
+ *     .running (an exchange), then looks at the queue.  Either the CPU sees the thread, or the other sees
+ *     what runs there and interrupts it.  The same exchange orders TS_RUNNING before the next look at
+ *     `work`: a suspend or kill that saw the thread still TS_READY is found before it returns to user mode.
+ *     An idle CPU looks into its queue with interrupts off, and STI takes effect only after HLT has begun.
+ *  5. A busy CPU has a tick at most 2^22 ns away (switch_to, timer_interrupt), so whatever a hint read
+ *     without a lock got wrong is put right within one.  An idle CPU has none.
+ *  6. A thread whose extended state is live on a CPU (arch.ext_cpu) runs only there.  Only its own CPU gives
+ *     it up, so who finds -1 under the queue's lock may take it.
+ *  7. vclock never runs backwards, and no shared thread is ever more than SLEEPER_NS behind it when it
+ *     competes: what a sleeper can take from others is bounded, and so is what a thread can be made to wait.
+ * Tested:  tests/boot (-smp 1/2/4), tests/linux/sched.c, kernel/test/sched_test.c
  */
 #include "sched.h"
 #include "arch.h"
@@ -14,54 +33,87 @@
 #include "ipc.h"
 #include "lease.h"
 #include "mm.h"
+#include "runqueue.h"
 #include "timer.h"
 
-struct runqueue {
-	struct spinlock lock;
-	struct list queues[256];
-	uint64_t bitmap[4];
-	uint32_t count;
-	struct spinlock timer_lock;
-	struct tree timers;
-	uint64_t timer_set;		/* what the hardware is set to */
-	uint64_t idle_ns;
-	uint8_t running;		/* priority of what runs; others read it: the thread itself may be gone */
-	struct thread *leaving;		/* whose lock schedule_finish drops */
-	struct endpoint *deferred;	/* to be kicked, with a reference */
-};
-static struct runqueue runqueues[CPUS_MAX];
-uint64_t sched_switches;
+struct runqueue runqueues[CPUS_MAX];
+
+/* --- CPU time ---------------------------------------------------------------------------------- */
+
+/* What t, which runs on this CPU, has used up to now. */
+static inline void charge(struct thread *t, uint64_t now)
+{
+	uint64_t ran = now - t->last_ns;
+
+	t->time.run_ns += ran;
+	t->vtime += ran * t->rate >> RATE_SHIFT;
+	t->last_ns = now;
+}
+
+/* It may have come by a hand-over, after a long sleep. */
+static void charge_placed(struct runqueue *rq, struct thread *t, uint64_t now)
+{
+	if (t->effective == PRIORITY_SHARED)
+		vtime_place(rq, t);
+	charge(t, now);
+}
+
+static void tick_start(struct runqueue *rq, uint64_t now)
+{
+	rq->tick_ns = (now | TICK_MASK) + 1;
+	if (rq->timer_set > rq->tick_ns)
+		arch_timer_set(rq->timer_set = rq->tick_ns);
+}
+
+/* One tick is counted for what it met, unless it comes too late to tell. */
+static void tick_count(struct runqueue *rq, struct thread *t, uint64_t now, bool in_program)
+{
+	if (now - rq->tick_ns <= TICK_MASK) {
+		if (in_program) {
+			t->time.ticks_user++;
+			rq->time.ticks_user++;
+		} else {
+			t->time.ticks_kernel++;
+			rq->time.ticks_kernel++;
+		}
+	}
+	rq->tick_ns = (now | TICK_MASK) + 1;
+}
+
+/* An exception has been served with interrupts off; a tick that is due belongs to the kernel. */
+void sched_tick_in_kernel(void)
+{
+	struct runqueue *rq = &runqueues[cpu_id()];
+	uint64_t now = time_ns();
+
+	if (unlikely(now >= rq->tick_ns))
+		tick_count(rq, current, now, false);
+}
+
+void sched_time_add(struct cputime *sum, const struct thread *t)
+{
+	uint64_t now = time_ns(), since = t->last_ns;
+
+	sum->run_ns += t->time.run_ns + (t->state == TS_RUNNING && now > since ? now - since : 0);
+	sum->ticks_user += t->time.ticks_user;
+	sum->ticks_kernel += t->time.ticks_kernel;
+}
+
+void sched_cpu_times(uint32_t cpu, uint64_t *idle_ns, uint64_t *user_ns, uint64_t *kernel_ns)
+{
+	struct runqueue *rq = &runqueues[cpu];
+	const struct percpu *p = &percpu_of[cpu];
+	uint64_t now = time_ns(), since = p->idle->last_ns;
+
+	*idle_ns = p->idle->time.run_ns + (p->thread == p->idle && now > since ? now - since : 0);
+	*idle_ns = MIN(*idle_ns, now);
+	spin_lock(&rq->lock);
+	rq->time.run_ns = now - *idle_ns;
+	cputime_split(&rq->time, user_ns, kernel_ns);
+	spin_unlock(&rq->lock);
+}
 
 /* --- run queues ---------------------------------------------------------------------------------- */
-
-static void rq_push(struct runqueue *rq, struct thread *t, bool front)
-{
-	uint8_t p = t->effective;
-
-	if (front)
-		list_push_front(&rq->queues[p], &t->run_link);
-	else
-		list_push_back(&rq->queues[p], &t->run_link);
-	rq->bitmap[p >> 6] |= 1ull << (p & 63);
-	rq->count++;
-}
-
-static void rq_remove(struct runqueue *rq, struct thread *t, uint8_t p)
-{
-	list_remove(&t->run_link);
-	rq->count--;
-	if (list_empty(&rq->queues[p]))
-		rq->bitmap[p >> 6] &= ~(1ull << (p & 63));
-}
-
-/* The highest priority with a thread, or -1. */
-static int rq_top(const struct runqueue *rq)
-{
-	for (int w = 3; w >= 0; w--)
-		if (rq->bitmap[w])
-			return w * 64 + 63 - __builtin_clzll(rq->bitmap[w]);
-	return -1;
-}
 
 static bool may_run_on(const struct thread *t, uint32_t cpu)
 {
@@ -70,7 +122,7 @@ static bool may_run_on(const struct thread *t, uint32_t cpu)
 	return (ext < 0 || (uint32_t)ext == cpu) && t->affinity >> cpu & 1;
 }
 
-static struct thread *rq_pop(struct runqueue *rq, uint32_t cpu)
+static struct thread *rq_pop(struct runqueue *rq)
 {
 	struct thread *t = NULL;
 	int p;
@@ -80,39 +132,47 @@ static struct thread *rq_pop(struct runqueue *rq, uint32_t cpu)
 	spin_lock(&rq->lock);
 	p = rq_top(rq);
 	if (p >= 0) {
-		t = list_entry(rq->queues[p].next, struct thread, run_link);
-		rq_remove(rq, t, (uint8_t)p);
+		t = rq_first(rq, p);
+		rq_remove(rq, t);
 	}
 	spin_unlock(&rq->lock);
-	(void)cpu;
 	return t;
 }
 
-/* One thread from another CPU's queue that may run here. */
-static struct thread *rq_steal(uint32_t self)
+/* With the lock: the first of one priority that may run on CPU self, taken out; or NULL. */
+static struct thread *rq_take(struct runqueue *rq, int p, uint32_t self)
 {
-	for (uint32_t i = 0; i < cpu_count; i++) {
+	if (!(rq->bitmap[p >> 6] >> (p & 63) & 1))
+		return NULL;
+	for (struct thread *t = rq_first(rq, p); t; t = rq_after(rq, t))
+		if (may_run_on(t, self)) {
+			rq_remove(rq, t);
+			return t;
+		}
+	return NULL;
+}
+
+/* One thread of at least a priority from another CPU's queue that may run here. */
+static struct thread *rq_steal(uint32_t self, int lowest)
+{
+	struct thread *t = NULL;
+
+	for (uint32_t i = 0; i < cpu_count && !t; i++) {
 		struct runqueue *rq = &runqueues[i];
 
 		if (i == self || !rq->count)
 			continue;
 		spin_lock(&rq->lock);
-		for (int p = rq_top(rq); p > PRIORITY_IDLE; p--) {
-			list_for_each(l, &rq->queues[p]) {
-				struct thread *t = list_entry(l, struct thread, run_link);
-
-				if (may_run_on(t, self)) {
-					rq_remove(rq, t, (uint8_t)p);
-					spin_unlock(&rq->lock);
-					delay(DELAY_STOLEN);
-					return t;
-				}
-			}
-		}
+		for (int p = rq_top(rq); p >= lowest && !t; p--)
+			t = rq_take(rq, p, self);
 		spin_unlock(&rq->lock);
 	}
-	return NULL;
+	if (t)
+		delay(DELAY_STOLEN);
+	return t;
 }
+
+static bool idle_cpu(uint32_t cpu) { return percpu_of[cpu].thread == percpu_of[cpu].idle; }
 
 static uint32_t choose_cpu(const struct thread *t)
 {
@@ -121,10 +181,10 @@ static uint32_t choose_cpu(const struct thread *t)
 
 	if (ext >= 0 || cpu_count == 1)
 		return home;
-	if (may_run_on(t, home) && percpu_of[home].thread == percpu_of[home].idle)
+	if (may_run_on(t, home) && idle_cpu(home))
 		return home;
 	for (uint32_t i = 0; i < cpu_count; i++)
-		if (may_run_on(t, i) && percpu_of[i].thread == percpu_of[i].idle && !runqueues[i].count)
+		if (may_run_on(t, i) && idle_cpu(i) && !runqueues[i].count)
 			return i;
 	if (may_run_on(t, home))
 		return home;
@@ -134,26 +194,92 @@ static uint32_t choose_cpu(const struct thread *t)
 	return home;
 }
 
+/* Should who has just come, of this priority and virtual time, run before what runs there now? */
+static bool preempts(uint8_t priority, uint64_t vtime, uint8_t running, uint64_t run_vtime)
+{
+	if (priority != running)
+		return priority > running;
+	return priority == PRIORITY_SHARED && vtime_before(vtime + PREEMPT_NS, run_vtime);
+}
+
+/* Such a one is in the queue of that CPU now. */
+static void announce(uint32_t cpu, uint8_t priority, uint64_t vtime)
+{
+	struct runqueue *rq = &runqueues[cpu];
+
+	if (cpu != cpu_id()) {
+		delay(DELAY_ENQUEUED);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* rule 4 */
+		if (preempts(priority, vtime, rq->running, rq->run_vtime))
+			arch_ipi_reschedule(cpu);
+	} else if (preempts(priority, vtime, current->effective, current->vtime)) {
+		atomic_or(&current->arch.work, (uint64_t)WORK_RESCHEDULE);
+	}
+}
+
 /* t is TS_READY and in no queue; its lock is held. */
 static void enqueue(struct thread *t, bool front)
 {
-	uint32_t cpu = choose_cpu(t), self = cpu_id();
+	uint32_t cpu = choose_cpu(t);
 	struct runqueue *rq = &runqueues[cpu];
+	uint8_t priority = t->effective;
+	uint64_t vtime;
 
-	t->cpu = (uint16_t)cpu;
+	if (unlikely(t->cpu != cpu))
+		thread_move(t, cpu);
 	spin_lock(&rq->lock);
 	rq_push(rq, t, front);
+	vtime = t->vtime;
 	spin_unlock(&rq->lock);
-	if (cpu != self) {
-		delay(DELAY_ENQUEUED);
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* it may go idle: it looks, or we see that */
-		if (t->effective > rq->running || rq->timer_set > time_ns() + SLICE_NS)
-			arch_ipi_reschedule(cpu);	/* also to start a time slice */
-	} else if (t->effective > current->effective) {
-		atomic_or(&current->arch.work, (uint64_t)WORK_RESCHEDULE);
-	} else if (rq->timer_set > time_ns() + SLICE_NS) {
-		arch_timer_set(rq->timer_set = time_ns() + SLICE_NS);
+	announce(cpu, priority, vtime);
+}
+
+/* t->object.lock is held.  The lock of the queue that t is in, if it is in one: *cpu's. */
+static struct runqueue *rq_lock_of(const struct thread *t, uint32_t *cpu)
+{
+	for (;;) {
+		struct runqueue *rq;
+
+		*cpu = __atomic_load_n(&t->cpu, __ATOMIC_RELAXED);
+		rq = &runqueues[*cpu];
+		spin_lock(&rq->lock);
+		if (__atomic_load_n(&t->cpu, __ATOMIC_RELAXED) == *cpu)
+			return rq;
+		spin_unlock(&rq->lock);		/* another CPU took it meanwhile */
 	}
+}
+
+void sched_weight(struct thread *t, uint32_t weight)
+{
+	t->weight = weight;
+	t->rate = (WEIGHT_NORMAL << RATE_SHIFT) / weight;
+}
+
+/* thread_priority: one that waits for its turn waits by the new values; one that runs is looked at again. */
+void sched_set(struct thread *t, uint8_t priority, uint32_t weight)
+{
+	bool queued, donated = t->effective > t->priority;
+	struct runqueue *rq;
+	uint32_t cpu;
+
+	spin_lock(&t->object.lock);
+	rq = rq_lock_of(t, &cpu);
+	queued = t->level != LEVEL_NONE;
+	if (queued)
+		rq_remove(rq, t);
+	if (priority == PRIORITY_SHARED && t->priority != PRIORITY_SHARED)
+		t->vtime = rq->vclock;
+	t->priority = priority;
+	t->effective = donated ? MAX(t->effective, priority) : priority;
+	sched_weight(t, weight);
+	if (queued)
+		rq_push(rq, t, false);
+	spin_unlock(&rq->lock);
+	if (queued)
+		announce(cpu, t->effective, t->vtime);
+	else if (t->state == TS_RUNNING && t != current)
+		arch_ipi_reschedule(t->cpu);
+	spin_unlock(&t->object.lock);
 }
 
 /* --- switching -------------------------------------------------------------------------------------- */
@@ -183,9 +309,9 @@ void schedule_finish(void)
 
 /*
  * The current thread's lock is held and its new state set; next is in no queue.  handed: it goes on in what is
- * left of this thread's time slice.
+ * left of this thread's time slice; what vclock and ticks want is left to the next tick.
  */
-static void switch_to(struct thread *next, bool handed)
+static inline __attribute__((always_inline)) void switch_to(struct thread *next, bool handed)
 {
 	struct percpu *p = percpu();
 	struct thread *prev = p->thread;
@@ -193,17 +319,25 @@ static void switch_to(struct thread *next, bool handed)
 	uint64_t now = time_ns();
 	struct vspace *vs = next->task ? next->task->vspace : NULL;
 
-	prev->user_ns += now - prev->last_ns;
-	if (prev == p->idle)
-		rq->idle_ns += now - prev->last_ns;
+	charge(prev, now);
+	if (unlikely(next->cpu != p->id))
+		thread_move(next, p->id);
 	next->last_ns = now;
-	next->slice_end_ns = handed ? prev->slice_end_ns : now + SLICE_NS;
-	next->cpu = (uint16_t)p->id;
 	next->state = TS_RUNNING;
-	rq->running = next->effective;
-	sched_switches++;
-	if (rq->count && rq->timer_set > next->slice_end_ns)
-		arch_timer_set(rq->timer_set = next->slice_end_ns);
+	if (handed) {
+		next->slice_end_ns = prev->slice_end_ns;
+	} else {
+		next->slice_end_ns = now + SLICE_NS;
+		rq->run_vtime = next->vtime;
+		if (next->effective == PRIORITY_SHARED)
+			vclock_follow(rq, next->vtime);
+		if (unlikely(rq->timer_set > now + TICK_MASK + 1) && next != p->idle)
+			tick_start(rq, now);
+	}
+	__atomic_exchange_n(&rq->running, next->effective, __ATOMIC_SEQ_CST);	/* rule 4: first this, then look */
+	rq->switches++;
+	if (rq->count && rq_top(rq) > next->effective)
+		atomic_or(&next->arch.work, (uint64_t)WORK_RESCHEDULE);
 	rq->leaving = prev;
 	if (unlikely(!vs))		/* idle, or a task's last thread on its way out */
 		vs = &kernel_vspace;
@@ -216,32 +350,81 @@ static void switch_to(struct thread *next, bool handed)
 static struct thread *pick(void)
 {
 	struct percpu *p = percpu();
-	struct thread *t = rq_pop(&runqueues[p->id], p->id);
+	struct thread *t = rq_pop(&runqueues[p->id]);
 
 	if (!t && cpu_count > 1)
-		t = rq_steal(p->id);
+		t = rq_steal(p->id, PRIORITY_IDLE + 1);
 	return t ? t : p->idle;
 }
 
+/* The current thread stays ready; schedule_finish puts it into a queue. */
+static void switch_ready(struct thread *next)
+{
+	struct thread *t = current;
+
+	spin_lock(&t->object.lock);
+	if (t != percpu()->idle)
+		t->state = TS_READY;
+	switch_to(next, false);
+}
+
+/* Let those run that wait with the same priority or, since nobody looked yet, with a higher one. */
 void schedule_yield(void)
 {
-	struct thread *t = current, *next;
+	struct thread *t = current, *next = NULL;
 	struct percpu *p = percpu();
 	struct runqueue *rq = &runqueues[p->id];
+	int top;
+
+	if (!rq->count)
+		return;
+	charge(t, time_ns());
+	spin_lock(&rq->lock);
+	top = rq_top(rq);
+	if (top >= 0 && (t == p->idle || top >= t->effective))
+		next = rq_first(rq, top);
+	if (next && top == PRIORITY_SHARED && top == t->effective && vtime_before(t->vtime + PREEMPT_NS, next->vtime))
+		next = NULL;			/* that one has had more: who spins by yields gets its share, too */
+	if (next)
+		rq_remove(rq, next);
+	spin_unlock(&rq->lock);
+	if (next)
+		switch_ready(next);
+}
+
+/* With rq->lock, t charged: does the first in the queue run instead of t now? */
+static bool turn_is_over(const struct runqueue *rq, const struct thread *t, uint64_t now)
+{
+	int top = rq_top(rq);
+
+	if (top != t->effective)
+		return top > t->effective;
+	if (top == PRIORITY_SHARED)
+		return vtime_before(rq_first(rq, top)->vtime, t->vtime);
+	return now >= t->slice_end_ns;
+}
+
+void schedule_preempt(void)
+{
+	struct thread *t = current, *next = NULL;
+	struct runqueue *rq = &runqueues[cpu_id()];
+	uint64_t now;
 
 	atomic_and(&t->arch.work, ~(uint64_t)WORK_RESCHEDULE);
-	if (!rq->count || (t != p->idle && rq_top(rq) < t->effective)) {
-		if (!rq->count)		/* else it stays used up: whom it hands the CPU to must wait */
-			t->slice_end_ns = time_ns() + SLICE_NS;
+	if (!rq->count)
 		return;
+	now = time_ns();
+	charge_placed(rq, t, now);
+	spin_lock(&rq->lock);
+	if (turn_is_over(rq, t, now)) {
+		next = rq_first(rq, rq_top(rq));
+		rq_remove(rq, next);
+	} else if (t->effective == PRIORITY_SHARED) {
+		t->slice_end_ns = now + SLICE_NS;
 	}
-	next = rq_pop(rq, p->id);
-	if (!next)
-		return;
-	spin_lock(&t->object.lock);
-	if (t != p->idle)
-		t->state = TS_READY;	/* schedule_finish puts it into a queue */
-	switch_to(next, false);
+	spin_unlock(&rq->lock);
+	if (next)
+		switch_ready(next);
 }
 
 /* --- sleeping ------------------------------------------------------------------------------------------ */
@@ -347,7 +530,10 @@ status_t thread_sleep_to(struct thread *target, uint64_t deadline_ns, bool inter
 	spin_lock(&t->object.lock);
 	if (t->state == TS_PREPARED) {
 		t->state = TS_BLOCKED;
-		switch_to(next ? next : pick(), next != NULL);
+		if (next)
+			switch_to(next, true);
+		else
+			switch_to(pick(), false);
 	} else {
 		spin_unlock(&t->object.lock);
 		if (next) {
@@ -395,7 +581,7 @@ bool preempt_point(void)
 	lock_check_none();
 	arch_interrupts_window();
 	if (t->arch.work & WORK_RESCHEDULE)
-		schedule_yield();
+		schedule_preempt();
 	if (likely(!(t->arch.work & (WORK_KILL | WORK_LEASE))))
 		return true;
 	return !(t->arch.work & WORK_KILL) && !lease_ended(t->op_lease);
@@ -514,18 +700,60 @@ static void deferred_kick(struct runqueue *rq)
 	object_put(&e->object);
 }
 
-void timer_interrupt(void)
+/*
+ * A CPU whose thread is alone while others must share: once in a while it takes one of those, so that over
+ * time all have the same.
+ */
+static void balance(struct runqueue *rq, const struct thread *t, uint32_t self)
+{
+	struct thread *other;
+
+	if (cpu_count == 1 || rq->count || t->effective != PRIORITY_SHARED || ++rq->alone_ticks < BALANCE_TICKS)
+		return;
+	rq->alone_ticks = 0;
+	other = rq_steal(self, PRIORITY_SHARED);
+	if (!other)
+		return;
+	thread_move(other, self);
+	spin_lock(&rq->lock);
+	rq_push(rq, other, false);
+	spin_unlock(&rq->lock);
+}
+
+static void tick(struct runqueue *rq, struct thread *t, uint32_t self, bool in_program)
+{
+	uint64_t now = time_ns();
+
+	if (now >= rq->tick_ns) {
+		tick_count(rq, t, now, in_program);
+		balance(rq, t, self);
+	}
+	charge_placed(rq, t, now);
+	rq->run_vtime = t->vtime;
+	rq->running = t->effective;	/* somebody may have changed it */
+	if (!rq->shared.root && t->effective == PRIORITY_SHARED)
+		vclock_follow(rq, t->vtime);
+	if (!rq->count)
+		return;
+	spin_lock(&rq->lock);
+	if (turn_is_over(rq, t, now)) {
+		t->slice_end_ns = MIN(t->slice_end_ns, now);	/* whom it hands the CPU to must wait, too */
+		atomic_or(&t->arch.work, (uint64_t)WORK_RESCHEDULE);
+	}
+	spin_unlock(&rq->lock);
+}
+
+/* in_program: it interrupted a program, not the kernel nor what stands in a program's window. */
+void timer_interrupt(bool in_program)
 {
 	struct percpu *p = percpu();
 	struct runqueue *rq = &runqueues[p->id];
-	struct thread *t = p->thread;
 	uint64_t next = timers_run(rq);
 
 	deferred_kick(rq);
-	if (rq->count) {
-		if (t == p->idle || time_ns() >= t->slice_end_ns)
-			atomic_or(&t->arch.work, (uint64_t)WORK_RESCHEDULE);
-		next = MIN(next, MAX(t->slice_end_ns, time_ns() + SLICE_NS / 10));
+	if (p->thread != p->idle) {	/* an idle CPU has no ticks */
+		tick(rq, p->thread, p->id, in_program);
+		next = MIN(next, rq->tick_ns);
 	}
 	rq->timer_set = next;
 	arch_timer_set(next);
@@ -554,12 +782,13 @@ _Noreturn void scheduler_idle(void)
 	}
 }
 
-uint64_t sched_idle_ns(uint32_t cpu)
+uint64_t sched_switches(void)
 {
-	struct percpu *p = &percpu_of[cpu];
-	uint64_t extra = p->thread == p->idle ? time_ns() - p->idle->last_ns : 0;
+	uint64_t n = 0;
 
-	return runqueues[cpu].idle_ns + extra;
+	for (uint32_t i = 0; i < cpu_count; i++)
+		n += runqueues[i].switches;
+	return n;
 }
 
 uint32_t sched_runnable(void)
@@ -578,6 +807,7 @@ static void runqueue_init(struct runqueue *rq)
 	for (int i = 0; i < 256; i++)
 		list_init(&rq->queues[i]);
 	rq->timer_set = DEADLINE_NEVER;
+	rq->vclock = VCLOCK_START;
 }
 
 void sched_init(void)
@@ -588,8 +818,7 @@ void sched_init(void)
 
 		runqueue_init(&runqueues[i]);
 		KASSERT(t && arch_thread_init(t, root_pool, false));
-		list_init(&t->run_link);
-		ktimer_init(&t->timeout, timeout_fire);
+		sched_thread_init(t);
 		t->state = TS_RUNNING;
 		t->affinity = 1ull << i;
 		t->cpu = (uint16_t)i;
@@ -600,11 +829,15 @@ void sched_init(void)
 	}
 }
 
+/* A new one claims no more of the CPU than those who have it. */
 void sched_thread_init(struct thread *t)
 {
 	list_init(&t->run_link);
 	ktimer_init(&t->timeout, timeout_fire);
 	t->state = TS_NEW;
+	t->level = LEVEL_NONE;
 	t->cpu = (uint16_t)cpu_id();
 	t->affinity = ~0ull;
+	sched_weight(t, WEIGHT_NORMAL);
+	t->vtime = runqueues[t->cpu].vclock;
 }

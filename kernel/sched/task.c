@@ -339,6 +339,7 @@ int64_t sys_task_ceiling(uint64_t h, uint64_t what, uint64_t value)
 int64_t sys_task_query(uint64_t h, uint64_t info)
 {
 	struct task_info i = { 0 };
+	struct cputime time;
 	struct task *k;
 	status_t s = task_get((handle_t)h, RIGHT_QUERY, &k);
 
@@ -346,13 +347,12 @@ int64_t sys_task_query(uint64_t h, uint64_t info)
 	spin_lock(&k->object.lock);
 	i.badge = k->badge;
 	i.nthreads = k->nthreads;
-	i.user_ns = k->user_ns;
-	i.kernel_ns = k->kernel_ns;
-	list_for_each(l, &k->threads) {
-		struct thread *t = list_entry(l, struct thread, task_link);
-
-		i.user_ns += t->user_ns + (t->state == TS_RUNNING ? time_ns() - MIN(t->last_ns, time_ns()) : 0);
-	}
+	time = k->time;
+	list_for_each(l, &k->threads)
+		sched_time_add(&time, list_entry(l, struct thread, task_link));
+	cputime_split(&time, &i.user_ns, &i.kernel_ns);
+	k->time.told_user_ns = i.user_ns;
+	k->time.told_kernel_ns = i.kernel_ns;
 	i.minor_faults = k->faults_minor;
 	i.major_faults = k->faults_major;
 	i.ctx_voluntary = k->switches_voluntary;

@@ -127,6 +127,15 @@ static uint8_t priority_choose(const struct task *task, const struct thread_args
 	return (uint8_t)MIN(wanted, limit);
 }
 
+static uint32_t weight_choose(const struct task *task, const struct thread_args *a)
+{
+	uint64_t limit = task == current->task ? current->weight : WEIGHT_MAX, wanted = a->weight;
+
+	if (!wanted)
+		wanted = task == current->task ? limit : WEIGHT_NORMAL;
+	return (uint32_t)MIN(wanted, limit);
+}
+
 status_t thread_make(struct task *task, const struct thread_args *a, struct table *table,
 		     struct thread *like, struct thread **out)
 {
@@ -151,11 +160,14 @@ status_t thread_make(struct task *task, const struct thread_args *a, struct tabl
 	t->table = table;
 	object_get(&table->object);
 	t->priority = t->floor = t->effective = priority_choose(task, a);
+	sched_weight(t, weight_choose(task, a));
 	window_set(&t->arch, a);
 	t->start_rip = a->rip;
 	t->start_rsp = a->rsp;
 	t->start_arg = a->arg;
 	t->clear_word = a->clear_word;
+	if (like && a->flags & THREAD_LIKE_CALLER)
+		t->affinity = like->affinity;
 	t->suspend_new = !(a->flags & THREAD_START);
 	arch_thread_enter_at(t, thread_first);
 	s = utcb_make(t, vs, a, like && a->flags & THREAD_LIKE_CALLER ? like->arch.utcb : NULL);
@@ -291,7 +303,7 @@ void thread_leave_kernel(void)
 			thread_sleep_cancel();
 	}
 	if (work & WORK_RESCHEDULE)
-		schedule_yield();
+		schedule_preempt();
 }
 
 static void poke(struct thread *t)
@@ -332,7 +344,7 @@ _Noreturn void thread_exit_current(void)
 	spin_lock(&task->object.lock);
 	list_remove(&t->task_link);
 	task->nthreads--;
-	task->user_ns += t->user_ns;
+	sched_time_add(&task->time, t);
 	last = task->nthreads == 0;
 	if (last)
 		task->dying = true;
@@ -433,19 +445,19 @@ int64_t sys_thread_yield(void)
 	return 0;
 }
 
-int64_t sys_thread_priority(uint64_t h, uint64_t number, uint64_t priority, uint64_t floor)
+int64_t sys_thread_priority(uint64_t h, uint64_t number, uint64_t priority, uint64_t floor, uint64_t weight)
 {
 	struct thread *t;
 	status_t s;
 
-	REQUIRE(priority >= 1 && priority <= 255 && floor <= 255, E_INVAL);
-	REQUIRE((handle_t)h != H_SELF || MAX(priority, floor) <= current->priority, E_PERM);
+	REQUIRE(priority >= 1 && priority <= 255 && floor <= 255 && weight <= WEIGHT_MAX, E_INVAL);
+	if (weight == 0)
+		weight = WEIGHT_NORMAL;
+	REQUIRE((handle_t)h != H_SELF || (MAX(priority, floor) <= current->priority && weight <= current->weight), E_PERM);
 	s = thread_find(h, number, RIGHT_MANAGE, &t);
 	REQUIRE(s == 0, s);
-	t->priority = (uint8_t)priority;
 	t->floor = (uint8_t)floor;
-	if (t->state != TS_READY)
-		t->effective = (uint8_t)priority;
+	sched_set(t, (uint8_t)priority, (uint32_t)weight);
 	object_put(&t->object);
 	return 0;
 }
@@ -484,6 +496,20 @@ static uint64_t state_abi(const struct thread *t)
 	}
 }
 
+static void thread_times(struct thread *t, uint64_t *user_ns, uint64_t *kernel_ns)
+{
+	struct cputime sum = { 0 };
+
+	sched_time_add(&sum, t);
+	spin_lock(&t->object.lock);
+	sum.told_user_ns = t->time.told_user_ns;
+	sum.told_kernel_ns = t->time.told_kernel_ns;
+	cputime_split(&sum, user_ns, kernel_ns);
+	t->time.told_user_ns = *user_ns;
+	t->time.told_kernel_ns = *kernel_ns;
+	spin_unlock(&t->object.lock);
+}
+
 int64_t sys_thread_query(uint64_t h, uint64_t number, uint64_t info)
 {
 	struct thread_info i = { 0 };
@@ -496,8 +522,7 @@ int64_t sys_thread_query(uint64_t h, uint64_t number, uint64_t info)
 		s = thread_find(h, number, RIGHT_QUERY, &t);
 	REQUIRE(s == 0, s);
 	i.state = state_abi(t);
-	i.user_ns = t->user_ns + (t->state == TS_RUNNING ? time_ns() - MIN(t->last_ns, time_ns()) : 0);
-	i.kernel_ns = t->kernel_ns;
+	thread_times(t, &i.user_ns, &i.kernel_ns);
 	i.mask = t->arch.utcb->mask;
 	i.pending = t->arch.utcb->pending;
 	i.latch = t->arch.utcb->latch;
@@ -505,6 +530,7 @@ int64_t sys_thread_query(uint64_t h, uint64_t number, uint64_t info)
 	i.cpu = t->cpu;
 	i.rip = t->arch.utcb->call_rip;
 	i.rsp = t->arch.utcb->call_rsp;
+	i.block = t->block;
 	object_put(&t->object);
 	return user_copy_out(info, &i, sizeof(i));
 }

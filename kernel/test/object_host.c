@@ -345,7 +345,7 @@ void host_run(void)
 void host_pass(uint64_t ns)
 {
 	host_time += ns;
-	timer_interrupt();
+	timer_interrupt(false);
 	host_run();
 }
 

@@ -2,6 +2,7 @@
  * sched_test.c -- who runs: priorities, turns, time slices, sleeps that end in every way.
  */
 #include "object_host.h"
+#include "arch.h"
 
 static char trace[64];
 static unsigned at;
@@ -203,6 +204,92 @@ static void wait_queues(void)
 	host_end(t);
 }
 
+/* A hog: a tick passes, whoever deserves it goes on. */
+static uint32_t turns_of[3], ticks_left;
+static void hog(void *turns)
+{
+	while (ticks_left) {
+		ticks_left--;
+		++*(uint32_t *)turns;
+		host_time += TICK_MASK + 1;
+		timer_interrupt(turns == &turns_of[0]);
+		preempt_point();
+	}
+}
+
+static void hogs_run(struct thread **t, const uint32_t *weights, int n, uint32_t ticks)
+{
+	ticks_left = ticks;
+	for (int i = 0; i < n; i++) {
+		turns_of[i] = 0;
+		t[i] = host_thread(hog, &turns_of[i]);
+		sched_set(t[i], PRIORITY_SHARED, weights[i]);
+	}
+	host_run();
+}
+
+static void weights(void)
+{
+	struct thread *t[3];
+
+	hogs_run(t, (const uint32_t[]){ 1024, 512, 15 }, 3, 3000);
+	CHECK(turns_of[0] > 1900 && turns_of[0] < 2050 && turns_of[1] > 950 && turns_of[1] < 1025);
+	CHECK(turns_of[2] > 20 && turns_of[2] < 40);
+	for (int i = 0; i < 3; i++)
+		host_end(t[i]);
+}
+
+static void times_apart(void)
+{
+	uint64_t user, kernel, user2, kernel2;
+	struct thread *t[2];
+
+	hogs_run(t, (const uint32_t[]){ 1024, 1024 }, 2, 100);
+	cputime_split(&t[0]->time, &user, &kernel);
+	cputime_split(&t[1]->time, &user2, &kernel2);
+	CHECK(user == t[0]->time.run_ns && kernel == 0);
+	CHECK(user2 == 0 && kernel2 == t[1]->time.run_ns);
+	CHECK(user + kernel2 >= 100 * (TICK_MASK + 1));
+	t[0]->time.run_ns += 1000;		/* what was told as user time stays it */
+	t[0]->time.ticks_kernel = 1000000;
+	cputime_split(&t[0]->time, &user2, &kernel2);
+	CHECK(user2 == user && kernel2 == 1000);
+	host_end(t[0]), host_end(t[1]);
+}
+
+/* Beside one that always runs a sleeper runs as soon as it is woken; sleeping longer saves up no more. */
+static void woken_now(void *arg)
+{
+	(void)arg;
+	thread_sleep_prepare();
+	thread_sleep(DEADLINE_NEVER, false);
+	result = 77;
+}
+
+static void waker(void *other)
+{
+	host_time += 1000 * (TICK_MASK + 1);
+	timer_interrupt(true);
+	thread_wake(other);
+	CHECK(current->arch.work & WORK_RESCHEDULE);
+	preempt_point();
+	CHECK(result == 77);
+	CHECK(current->vtime - ((struct thread *)other)->vtime < 20000000);
+}
+
+static void sleepers(void)
+{
+	struct thread *s = host_thread(woken_now, NULL), *w;
+
+	result = 0;
+	sched_set(s, PRIORITY_SHARED, 1024);
+	host_run();
+	w = host_thread(waker, s);
+	sched_set(w, PRIORITY_SHARED, 1024);
+	host_run();
+	host_end(s), host_end(w);
+}
+
 int main(void)
 {
 	static const struct tap_case cases[] = {
@@ -213,6 +300,9 @@ int main(void)
 		{ "a wake before the sleep is not lost", no_wake_is_lost },
 		{ "the deadline of one sleep does not end the next", deadlines_do_not_mix },
 		{ "a waiter leaves its queue, woken or not", wait_queues },
+		{ "threads of the shared priority get the CPU by weight, and none starves", weights },
+		{ "CPU time is told apart as the ticks were, adds up, and is never taken back", times_apart },
+		{ "a sleeper of the shared priority runs when it is woken, and has saved up little", sleepers },
 	};
 	uint64_t threads;
 	int bad;

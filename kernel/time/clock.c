@@ -78,13 +78,12 @@ int64_t sys_system_query(uint64_t info)
 	i->memory_kernel = kmem_used_bytes();
 	i->ncpus = cpu_count;
 	i->uptime_ns = time_ns();
-	i->ctx_switches = sched_switches;
+	i->ctx_switches = sched_switches();
 	i->runnable = sched_runnable();
 	i->tsc_hz = tsc_hz;
 	i->log_end = log_end();
 	for (uint32_t c = 0; c < cpu_count; c++) {
-		i->idle_ns[c] = sched_idle_ns(c);
-		i->user_ns[c] = i->uptime_ns - MIN(i->idle_ns[c], i->uptime_ns);
+		sched_cpu_times(c, &i->idle_ns[c], &i->user_ns[c], &i->kernel_ns[c]);
 		i->interrupts += percpu_of[c].interrupts;
 	}
 	for (int k = 0; k < OBJ_TYPES; k++)

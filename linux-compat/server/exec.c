@@ -267,11 +267,14 @@ static status_t image_thread_start(struct image *i)
 	args.flags = THREAD_START;
 	args.block = i->block;
 	args.priority = process_priority(i->process);
+	args.weight = process_weight(i->process);
 	args.user[TU_START] = TU_START_EXEC;
 	number = tess_thread_create(i->task, &args);
 	if (number < 0)
 		return number;
 	i->first_thread = (uint32_t)number;
+	if (i->process->affinity)
+		tess_thread_affinity(i->task, (uint64_t)number, i->process->affinity);
 	return 0;
 }
 
@@ -641,6 +644,8 @@ static void exec_commit(struct process *p)
 	tess_random_fill(out.random, sizeof(out.random));
 	if (mask)
 		tess_task_write(p->image->task, p->image->block + offsetof(struct utcb, mask), &mask, sizeof(mask));
+	if (p->reparented)
+		process_publish_parent(p);
 	if (e->have_ready) {
 		e->have_ready = false;
 		parked_reply_data(&e->ready, 0, &out, sizeof(out));

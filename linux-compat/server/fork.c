@@ -72,6 +72,7 @@ static status_t fork_thread(struct request *r, struct image *parent, struct imag
 	args.flags = THREAD_START | THREAD_LIKE_CALLER;
 	args.block = i->block;
 	args.priority = process_priority(child);
+	args.weight = process_weight(child);
 	args.like_task = parent->task;
 	args.like_thread = r->thread->number;
 	args.fs_base = ~0ull;
@@ -275,6 +276,8 @@ void request_thread_started(struct request *r)
 			other->number = t->number;
 	t->number = number;
 	t->reserved = false;
+	if (p->reparented)		/* perhaps while it was being made */
+		thread_publish_parent(t);
 	request_reply(r, 0);
 }
 

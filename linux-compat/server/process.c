@@ -543,13 +543,23 @@ static struct process *reaper_of(const struct process *p)
 	return process_init;
 }
 
+/* Into its utcb; of one that is being made, when it has been (LX_THREAD_STARTED). */
+void thread_publish_parent(struct thread *t)
+{
+	const struct process *p = t->process;
+	uint64_t ppid = p->parent ? p->parent->pid : 0;
+	struct thread_info info;
+
+	if (p->image && t->number != THREAD_UNKNOWN && tess_thread_query(p->image->task, t->number, &info) == 0)
+		tess_task_write(p->image->task, info.block + offsetof(struct utcb, user) + 8 * TU_PPID, &ppid,
+			sizeof(ppid));
+}
+
 void process_publish_parent(struct process *p)
 {
-	uint64_t ppid = p->parent ? p->parent->pid : 0;
-
-	if (p->image)
-		tess_task_write(p->image->task, p->image->block + offsetof(struct utcb, user) + 8 * TU_PPID,
-			&ppid, sizeof(ppid));
+	p->reparented = true;
+	FOR_EACH_THREAD(p, t)
+		thread_publish_parent(t);
 }
 
 static void children_reparent(struct process *p)

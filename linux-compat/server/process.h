@@ -192,6 +192,7 @@ struct process {
 	int nice, policy, rt_priority;
 	uint64_t affinity;		/* 0: all */
 	bool no_new_privs, subreaper, keepcaps, reset_on_fork;
+	bool reparented;		/* its threads may have been told of a parent that is gone */
 	int dumpable, pdeath_signal;
 	uint64_t timer_slack_ns;
 	uint32_t personality;
@@ -214,7 +215,8 @@ void usage_add(struct usage *to, const struct usage *u);
 void usage_fill(const struct usage *u, struct linux_rusage *out);
 uint64_t process_cpu_ns(struct process *p);
 uint32_t process_count(void);
-void process_publish_parent(struct process *p);	/* TU_PPID of its utcb */
+void process_publish_parent(struct process *p);	/* TU_PPID of its threads' utcbs */
+void thread_publish_parent(struct thread *t);
 void memory_shortage(struct process *sufferer);
 void memory_refused(struct process *p);
 void memory_favour(const struct process *p);	/* the last of the memory is its own */
@@ -248,6 +250,7 @@ int image_thread_args(struct thread_args *a, const struct image *i);	/* window a
 void process_apply_ceilings(struct process *p, handle_t task, bool first);
 void cpu_limit_arm(struct process *p);
 uint8_t process_priority(const struct process *p);
+uint32_t process_weight(const struct process *p);
 int native_errno(status_t status);	/* a native status as a negative errno */
 
 void robust_release(struct process *p);	/* robust.c: it is about to be killed */

@@ -12,8 +12,8 @@
 #define CPU_LOOK_NS	10000000ull	/* at most so often RLIMIT_CPU of one process is looked at */
 #define STACK_SPARE_MAX	(64ul << 20)	/* a stack's reservation beyond this counts against RLIMIT_AS */
 #define TRANSLATOR_SPARE (256ul << 10)
-#define PRIORITY_NORMAL	64		/* of 0 .. 255: nice 0; one step per nice level */
-#define PRIORITY_REAL	100		/* SCHED_FIFO and RR priority 0 */
+#define PRIORITY_REAL	(PRIORITY_SHARED + 9)	/* SCHED_FIFO and RR 0; 99 is below linuxd and the drivers */
+#define WEIGHT_IDLE	3u		/* SCHED_IDLE */
 
 static bool ceiling_of(uint32_t resource, enum task_ceiling *ceiling)
 {
@@ -148,19 +148,31 @@ void request_rlimit(struct request *r)
 uint8_t process_priority(const struct process *p)
 {
 	if (p->policy == SCHED_FIFO || p->policy == SCHED_RR)
-		return (uint8_t)(PRIORITY_REAL + p->rt_priority / 2);	/* below linuxd and the drivers */
-	if (p->policy == SCHED_IDLE)
-		return PRIORITY_NORMAL - 24;
-	return (uint8_t)(PRIORITY_NORMAL - p->nice);
+		return (uint8_t)(PRIORITY_REAL + p->rt_priority);
+	return PRIORITY_SHARED;
+}
+
+/* Each step of nice is about a tenth of the CPU between two: a factor of 1.25 (sched(7)). */
+uint32_t process_weight(const struct process *p)
+{
+	static const uint32_t weights[40] = {
+		88818, 71054, 56843, 45475, 36380, 29104, 23283, 18626, 14901, 11921,
+		9537, 7629, 6104, 4883, 3906, 3125, 2500, 2000, 1600, 1280,
+		1024, 819, 655, 524, 419, 336, 268, 215, 172, 137,
+		110, 88, 70, 56, 45, 36, 29, 23, 18, 15,
+	};
+
+	return p->policy == SCHED_IDLE ? WEIGHT_IDLE : weights[p->nice + 20];
 }
 
 static void priority_apply(struct process *p)
 {
 	uint8_t priority = process_priority(p);
+	uint32_t weight = process_weight(p);
 
 	FOR_EACH_THREAD(p, t)
 		if (p->image && t->number != THREAD_UNKNOWN)
-			tess_thread_priority(p->image->task, t->number, priority, 0);
+			tess_thread_priority(p->image->task, t->number, priority, 0, weight);
 }
 
 /* setpriority(2): lower is anybody's, higher needs uid 0 or RLIMIT_NICE */

@@ -218,7 +218,7 @@ static void no_task_raises_its_own_ceilings(void)
 
 	CHECK_IS(tess_task_ceiling(H_SELF, CEILING_THREADS, 1000), E_PERM);
 	CHECK_IS(native_call3(NR_task_ceiling, self, CEILING_THREADS, 1000), E_PERM);
-	CHECK_IS(native_call4(NR_thread_priority, self, 0, 255, 0), E_PERM);
+	CHECK_IS(native_call5(NR_thread_priority, self, 0, 255, 0, 0), E_PERM);
 }
 
 /* As a Linux program is: with the implicit self calls and no capability. */

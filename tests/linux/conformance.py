@@ -28,9 +28,9 @@ MAX_BOOTS = 6           # a system that dies this often is not worth more of our
 MARK = "##conformance"
 
 # In this order: what everything else stands on comes first.
-AREAS = ["files", "fd", "pipe", "process", "exec", "signal", "job", "time", "dir", "memory", "segment",
-         "tty", "procfs", "poll", "thread", "efault", "system", "mount", "race", "abuse", "hostile",
-         "sweep"]
+AREAS = ["files", "fd", "pipe", "process", "exec", "signal", "job", "sched", "time", "dir", "memory",
+         "segment", "tty", "procfs", "poll", "thread", "efault", "system", "mount", "race", "abuse",
+         "hostile", "sweep"]
 CLOCKED = {"sweep"}     # a boot of its own, one CPU; on Linux, where it only has to hold, this machine's time
 SCRIPT = """filter=$1; shift
 export $1; shift

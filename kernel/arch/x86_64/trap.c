@@ -8,6 +8,7 @@
 #include "x86.h"
 #include "arch.h"
 #include "mm.h"
+#include "sched.h"
 #include "thread.h"
 
 uint8_t panicking;
@@ -246,7 +247,7 @@ static void exception(struct trap_frame *f)
 	exception_up(f, 0, 0);
 }
 
-static void interrupt(uint64_t vector)
+static void interrupt(uint64_t vector, bool in_program)
 {
 	percpu()->interrupts++;
 	if (vector == VECTOR_TLB) {
@@ -258,7 +259,7 @@ static void interrupt(uint64_t vector)
 		atomic_or(&percpu()->arch->work, (uint64_t)WORK_RESCHEDULE);
 	} else if (vector == VECTOR_TIMER) {
 		apic_eoi();
-		timer_interrupt();
+		timer_interrupt(in_program);
 	} else if (vector >= VECTOR_IRQ && vector < VECTOR_IRQ + IRQ_LINES) {
 		arch_irq_mask((uint32_t)(vector - VECTOR_IRQ), true);
 		apic_eoi();
@@ -266,12 +267,23 @@ static void interrupt(uint64_t vector)
 	}
 }
 
+/* The window's code is what a system call of the program does; a native program is all program. */
+static bool in_program(const struct trap_frame *f)
+{
+	const struct arch_thread *a = &current->arch;
+
+	return f->cs & 3 && (!a->entry_call || !in_window(a, f->rip));
+}
+
 void trap_dispatch(struct trap_frame *f)
 {
-	if (f->vector < 32)
+	if (f->vector < 32) {
 		exception(f);
-	else
-		interrupt(f->vector);
+		if (f->cs & 3)
+			sched_tick_in_kernel();
+	} else {
+		interrupt(f->vector, in_program(f));
+	}
 	if (f->cs & 3)
 		user_return(f);
 }

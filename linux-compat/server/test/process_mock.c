@@ -141,7 +141,11 @@ status_t tess_thread_query(handle_t h, uint64_t thread, const volatile void *p)
 	i->mask = task_of(h)->mask[thread];
 	return 0;
 }
-status_t tess_thread_priority(handle_t h, uint64_t t, uint64_t p, uint64_t f) { (void)h, (void)t, (void)p, (void)f; return 0; }
+status_t tess_thread_priority(handle_t h, uint64_t t, uint64_t p, uint64_t f, uint64_t w)
+{
+	(void)h, (void)t, (void)p, (void)f, (void)w;
+	return 0;
+}
 int64_t tess_thread_affinity(handle_t h, uint64_t t, uint64_t m) { (void)h, (void)t; return (int64_t)m; }
 
 /* --- the rest of the kernel ---------------------------------------------------------------------------- */
