@@ -20,6 +20,7 @@
 #define ARCH_SET_GS	0x1001
 #define ARCH_GET_GS	0x1004
 #define HWCAP2_FSGSBASE	2
+#undef SS_AUTODISARM		/* musl says 1U */
 #define SS_AUTODISARM	(1 << 31)
 #define FUTEX_WAIT	0
 #define FUTEX_WAKE	1
