@@ -11,7 +11,8 @@ boot_tests = \
 	tests/boot/machines.bats \
 	tests/boot/quota.bats \
 	tests/boot/run.bats \
-	tests/boot/shell.bats
+	tests/boot/shell.bats \
+	tests/boot/smp.bats
 TESTS += $(boot_tests)
 EXTRA_DIST += $(boot_tests) tests/README.md tests/lib/guest.bash tests/lib/summary
 
