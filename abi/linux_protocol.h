@@ -88,9 +88,8 @@ enum linux_op {
 	LX_THREAD_EXIT,	/* this thread ends (answered; then it calls thread_exit) */
 	LX_EXEC,	/* at; [1] AT_ flags; payload: path; caps[0]: the args vmo (moved).  Answered only on failure */
 	LX_EXEC_READY,	/* from the fresh task: words[1] 0 or a negative errno, [2] entry rip, [3] stack top (for /proc),
-			   [4] start of brk [5] start of the argument strings, which end where the environment's
-			   begin; those end 8 + path_len bytes below the stack top; answered once the old program is gone: reply payload
-			   struct lx_exec_cred */
+			   [4] start of brk; payload: struct lx_exec_areas; answered once the old program is gone:
+			   reply payload struct lx_exec_cred */
 	LX_EXIT,	/* [1] status as wait reports it (code << 8, or signal): the whole process; never answered */
 	LX_WAIT,	/* [1] pid [2] options (W*) [3] idtype + 1 for waitid, 0 for wait4.  words[0] pid or 0,
 			   words[1] status; payload: struct lx_wait */
@@ -173,6 +172,11 @@ struct lx_ids {
 	uint32_t ngroups;
 };
 struct lx_wait { int32_t pid, status, code, uid; uint64_t rusage[18]; };	/* rusage: Linux's struct */
+
+/* Of LX_EXEC_READY: where the strings lie; the environment's begin where the arguments' end. */
+struct lx_exec_areas {
+	uint64_t args_start, args_end, env_end;
+};
 
 /* What a fresh program's auxiliary vector needs, and what has become of its credentials. */
 struct lx_exec_cred {

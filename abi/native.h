@@ -196,6 +196,7 @@ struct task_info {
 enum task_ceiling {
 	CEILING_THREADS, CEILING_SLOTS, CEILING_FILE_SIZE, CEILING_ADDRESS_SPACE, CEILING_CPU_NS,
 	CEILING_PRIORITY, CEILING_LOCKED,
+	CEILING_SERVING,		/* 0: it makes no endpoints and contents, so it serves nobody */
 };
 
 /* --- memory --------------------------------------------------------------------------------- */

@@ -96,6 +96,7 @@ struct task {
 	uint32_t live_threads;
 	uint32_t suspend_count;
 	bool dying, dead;
+	bool serves_nobody;		/* CEILING_SERVING */
 	uint64_t badge;
 	struct endpoint *notify;	/* told of its death and its faults */
 	struct list endpoints;		/* that it has received from: struct server of endpoint.c */

@@ -27,8 +27,10 @@ int64_t sys_endpoint_create(uint64_t pool)
 {
 	struct endpoint *e;
 	struct pool *p;
-	status_t s = pool_get((handle_t)pool, &p);
+	status_t s;
 
+	REQUIRE(!current->task->serves_nobody, E_PERM);
+	s = pool_get((handle_t)pool, &p);
 	REQUIRE(s == 0, s);
 	e = object_alloc(p, OBJ_ENDPOINT, sizeof(*e), RANK_ENDPOINT);
 	object_put(&p->object);

@@ -426,7 +426,7 @@ int64_t sys_content_create(uint64_t h, uint64_t size)
 	status_t s = pool_get((handle_t)h, &pool);
 
 	REQUIRE(s == 0, s);
-	s = content_new(pool, size, &c);
+	s = current->task->serves_nobody ? E_PERM : content_new(pool, size, &c);
 	object_put(&pool->object);
 	REQUIRE(s == 0, s);
 	return handle_install(false, &c->object, CONTENT_RIGHTS, 0);

@@ -327,6 +327,8 @@ int64_t sys_task_ceiling(uint64_t h, uint64_t what, uint64_t value)
 		k->descriptors->ceiling = (uint32_t)MIN(value, 1ull << 20);
 	else if (what == CEILING_FILE_SIZE)
 		k->ceiling_file_size = value;
+	else if (what == CEILING_SERVING)
+		k->serves_nobody = value == 0;
 	else if (what == CEILING_ADDRESS_SPACE && k->vspace)
 		k->vspace->limit_pages = value / PAGE_SIZE;
 	else

@@ -37,7 +37,8 @@ struct exec_state {
 	char comm[16];
 	handle_t args;
 	uint64_t mask;
-	uint64_t entry, stack, brk, args_start;
+	uint64_t entry, stack, brk;
+	struct lx_exec_areas areas;
 };
 
 static handle_t translator_vmo, vdso_vmo = H_NONE, clock_vmo;
@@ -570,20 +571,18 @@ static void exec_threads(struct process *p, struct exec_state *e)
 	memcpy(p->main->comm, p->comm, sizeof(p->comm));
 }
 
-/* Where ps finds arguments and environment: the strings end below the top of the stack, the path last. */
-static void exec_areas(struct process *p, struct exec_state *e)
+/*
+ * Where ps finds arguments and environment, as the new program says: what the old one wrote into the vmo it
+ * can still change, and everybody may read the arguments of a set-uid program.
+ */
+static void exec_areas(struct process *p, const struct exec_state *e)
 {
-	struct exec_args h;
-
 	p->start_code = e->entry;
 	p->start_stack = e->stack;
 	p->start_brk = e->brk;
-	p->args_start = p->args_end = p->env_start = p->env_end = 0;
-	if (tess_vmo_read(e->args, 0, &h, sizeof(h)) != sizeof(h) || e->args_start == 0)
-		return;
-	p->env_end = e->stack - 8 - h.path_len;
-	p->env_start = p->args_end = p->env_end - h.env_len;
-	p->args_start = e->args_start;
+	p->args_start = e->areas.args_start;
+	p->args_end = p->env_start = e->areas.args_end;
+	p->env_end = e->areas.env_end;
 }
 
 static void exec_file_adopt(struct process *p, struct exec_state *e)
@@ -673,7 +672,8 @@ void request_exec_ready(struct request *r)
 	e->entry = r->words[2];
 	e->stack = r->words[3];
 	e->brk = r->words[4];
-	e->args_start = r->words[5];
+	if (r->payload_len == sizeof(e->areas))
+		memcpy(&e->areas, r->payload, sizeof(e->areas));
 	request_park(r, &e->ready, ready_cancel);
 	e->have_ready = true;
 	e->old = p->image;

@@ -50,6 +50,8 @@ static void ceiling_apply(const struct process *p, handle_t task, uint32_t resou
  */
 void process_apply_ceilings(struct process *p, handle_t task, bool first)
 {
+	/* A Descriptor of its own making would tell a set-uid program that inherits it whatever it likes. */
+	tess_task_ceiling(task, CEILING_SERVING, 0);
 	if (p->rlimits[RLIMIT_FSIZE][0] != RLIM_INFINITY)
 		ceiling_apply(p, task, RLIMIT_FSIZE);
 	if (p->rlimits[RLIMIT_AS][0] != RLIM_INFINITY)

@@ -418,6 +418,7 @@ static void ready(struct work *w, const struct task_state *s)
 {
 	uint64_t start = w->strings_at;
 	struct ipc_message *m = request(LX_EXEC_READY, 0, w->main.plan.entry, stack_top());
+	struct lx_exec_areas *areas;
 
 	if (w->nprefix) {		/* as stack_fill will have it */
 		start -= sizeof(w->prefix) - w->prefix_start;
@@ -425,7 +426,11 @@ static void ready(struct work *w, const struct task_state *s)
 			start += strlen((const char *)w->strings_at) + 1;
 	}
 	m->words[4] = s->brk_start;
-	m->words[5] = start;
+	areas = (struct lx_exec_areas *)m->inline_data;
+	areas->args_start = start;
+	areas->args_end = w->strings_at + w->h.args_len;
+	areas->env_end = areas->args_end + w->h.env_len;
+	m->inline_len = sizeof(*areas);
 	if (request_server() < 0)
 		for (;;)
 			tess_thread_exit();
