@@ -30,7 +30,7 @@ MARK = "##conformance"
 # In this order: what everything else stands on comes first.
 AREAS = ["files", "fd", "pipe", "process", "exec", "signal", "job", "sched", "time", "dir", "memory",
          "segment", "tty", "procfs", "poll", "thread", "efault", "system", "mount", "race", "abuse",
-         "hostile", "sweep"]
+         "hostile", "confederate", "sweep"]
 CLOCKED = {"sweep"}     # a boot of its own, one CPU; on Linux, where it only has to hold, this machine's time
 SCRIPT = """filter=$1; shift
 export $1; shift

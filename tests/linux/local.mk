@@ -1,6 +1,6 @@
 # Conformance tests: static musl programs that state what Linux does, true of Linux and of Tessera.
 
-linux_areas = abuse dir efault exec fd files hostile job memory mount pipe poll process procfs race \
+linux_areas = abuse confederate dir efault exec fd files hostile job memory mount pipe poll process procfs race \
 	sched segment signal sweep system thread time tty
 linux_programs = $(linux_areas:%=tests/linux/%)
 linux_fuzzers = $(addprefix tests/linux/fuzz/,calls code elf native requests scribble)
@@ -30,7 +30,8 @@ linux_test_compile = $(MUSL_CC) -std=gnu11 -static -O1 -g -I. -I$(srcdir) -Wall 
 $(linux_programs): tests/linux/%: tests/linux/%.c tests/linux/tap.h tests/linux/aim.h
 	$(AM_V_CC)$(MKDIR_P) tests/linux && $(linux_test_compile) -o $@ $(srcdir)/tests/linux/$*.c
 
-tests/linux/hostile tests/linux/fuzz/requests: tests/linux/native.h abi/native.h abi/linux_protocol.h abi/calls.h abi/errors.h
+tests/linux/confederate tests/linux/hostile tests/linux/fuzz/requests: tests/linux/native.h abi/native.h \
+	abi/linux_protocol.h abi/calls.h abi/errors.h
 
 $(linux_fuzzers): tests/linux/fuzz/%: tests/linux/fuzz/%.c tests/linux/fuzz/fuzz.h tests/linux/fuzz/translator.h
 	$(AM_V_CC)$(MKDIR_P) tests/linux/fuzz && \
