@@ -39,7 +39,7 @@ void lock_check_drop(struct spinlock *l)
 		panic("lock of rank %u dropped, not held", l->rank);
 }
 
-void lock_check_none(void)
+void lock_check_none_held(void)
 {
 	if (DEBUG_LOCKS && held_by[cpu_id()].n)
 		panic("sleeping with a lock of rank %u", held_by[cpu_id()].held[0]->rank);

@@ -32,6 +32,7 @@ struct arch_thread {
 
 struct thread;
 struct vspace;
+struct runqueue;
 
 struct percpu {
 	struct percpu *self;		/* 0 */
@@ -44,6 +45,7 @@ struct percpu {
 	struct thread *ext_owner;	/* whose extended state the registers hold */
 	struct thread *idle;
 	struct vspace *vspace;		/* loaded */
+	struct runqueue *rq;		/* sched.c */
 	bool ts_set;			/* CR0.TS */
 	bool online;
 	uint64_t interrupts;

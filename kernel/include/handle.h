@@ -37,8 +37,6 @@ struct table {
 status_t handle_get(handle_t h, enum object_type type, uint32_t rights, struct object **out);
 /* the same with a copy of the slot; out->object and out->lease carry references (slot_drop) */
 status_t handle_get_slot(handle_t h, enum object_type type, uint32_t rights, struct slot *out);
-/* of any type, with what its slot says */
-status_t handle_get_badge(handle_t h, struct object **out, uint32_t *rights, uint64_t *badge);
 void slot_drop(struct slot *s);
 void slot_restrict(struct slot *s, uint32_t rights);
 

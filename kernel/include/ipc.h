@@ -17,8 +17,8 @@ enum call_state { CALL_NONE, CALL_QUEUED, CALL_RECEIVED, CALL_REPLIED, CALL_ENDE
 struct call_entry {			/* one call that was received and not yet answered */
 	struct thread *caller;		/* NULL: free or the caller died */
 	struct task *server;		/* whose thread received it; only compared */
-	uint32_t generation;
-	uint32_t next_free;
+	uint64_t token;			/* of this use: generation << 32 | index + 1 */
+	struct call_entry *next_free;
 };
 
 struct endpoint {
@@ -27,7 +27,8 @@ struct endpoint {
 	struct waitqueue receivers;
 	struct list notices;
 	struct call_entry *chunks[CALLS_CHUNKS];
-	uint32_t ncalls, free_call;	/* entries made; first free + 1 */
+	uint32_t ncalls;		/* entries made */
+	struct call_entry *free_call;
 	uint32_t holders;		/* capabilities to receive, in tables and on their way; atomic */
 	bool closed;			/* there are none: nobody will ever receive again */
 	uint64_t owner_koid;		/* of the task that received last, or 0 */

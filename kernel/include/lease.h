@@ -37,8 +37,8 @@ struct lease *operation_lease(void);
 status_t operation_under(struct lease *l);	/* E_PERM: it is under an unrelated one already */
 void operation_end(void);			/* the thread leaves the kernel */
 
-/* thread_sleep_to for a queued waiter of a leased operation; lock guards the queue, and is not held. */
-status_t lease_sleep(struct waiter *w, struct spinlock *lock, struct thread *to, uint64_t deadline_ns,
+/* thread_sleep_claimed for a queued waiter of a leased operation; lock guards the queue, and is not held. */
+status_t lease_sleep(struct waiter *w, struct spinlock *lock, struct thread *claimed, uint64_t deadline_ns,
 		     bool interruptible);
 
 #endif

@@ -45,8 +45,15 @@ struct spinlock {
 
 void lock_check_take(struct spinlock *l, bool second);	/* debug */
 void lock_check_drop(struct spinlock *l);
-void lock_check_none(void);			/* panics if this CPU holds any lock */
+void lock_check_none_held(void);
 void arch_spin_wait(void);			/* pause, and answer what other CPUs wait for */
+
+/* Panics if this CPU holds any lock. */
+static inline void lock_check_none(void)
+{
+	if (DEBUG_LOCKS)
+		lock_check_none_held();
+}
 
 static inline void spin_init(struct spinlock *l, enum lock_rank rank)
 {

@@ -22,6 +22,17 @@ void sched_thread_init(struct thread *t);
 void schedule_finish(void);
 void thread_start(struct thread *t);	/* from TS_NEW to ready */
 /*
+ * Take target, which sleeps, for a hand-over: it is in no queue then, and its claimer sleeps by
+ * thread_sleep_claimed or gives it up.  When it cannot run here now it is woken in the ordinary way, and the
+ * answer is NULL.  The caller holds what keeps it from ending (the lock of what it sleeps on).
+ */
+struct thread *thread_claim(struct thread *target);
+void thread_unclaim(struct thread *claimed);
+status_t thread_sleep_claimed(struct thread *claimed, uint64_t deadline_ns, bool interruptible);
+/* The quick one: interruptible, without a deadline.  Why it is awake is asked only by who wants to know. */
+void thread_hand_over(struct thread *claimed);
+status_t thread_awake_why(void);
+/*
  * Hand this CPU to target, which sleeps, and sleep ourselves (thread_sleep_prepare was called).  When
  * target cannot run here now, it is woken in the ordinary way.  The result is thread_sleep's.
  */

@@ -71,7 +71,7 @@ struct thread {
 
 	/* IPC: the one call in progress (ipc.c) */
 	struct endpoint *call_endpoint;
-	uint32_t call_index;		/* in the endpoint's table of calls */
+	struct call_entry *call_entry;	/* once received */
 	uint32_t call_state, call_via, call_access;
 	uint64_t call_badge;
 	status_t call_result;
@@ -122,8 +122,8 @@ static inline struct thread *thread_current(void)
  * Wakes may be spurious.  thread_sleep answers 0 (woken), E_TIMEDOUT, E_INTERRUPTED (the utcb's latch
  * is up) or E_GONE (being killed).  No lock may be held in thread_sleep.
  */
-void thread_sleep_prepare(void);
-void thread_sleep_cancel(void);
+static inline void thread_sleep_prepare(void) { atomic_store(&current->state, TS_PREPARED); }
+static inline void thread_sleep_cancel(void) { current->state = TS_RUNNING; }
 status_t thread_sleep(uint64_t deadline_ns, bool interruptible);
 void thread_wake(struct thread *t);
 void thread_wake_locked(struct thread *t);	/* with t->object.lock */
@@ -143,7 +143,13 @@ struct waiter {
 struct waitqueue { struct list waiters; };
 
 static inline void waitqueue_init(struct waitqueue *q) { list_init(&q->waiters); }
-void waiter_add(struct waitqueue *q, struct waiter *w);		/* initialises w for the current thread */
+static inline void waiter_add(struct waitqueue *q, struct waiter *w)	/* initialises w for the current thread */
+{
+	w->thread = current;
+	w->status = 0;
+	w->woken = false;
+	list_push_back(&q->waiters, &w->link);
+}
 void waiter_wake(struct waiter *w, status_t status);		/* takes it off its queue */
 bool waitqueue_wake_one(struct waitqueue *q, status_t status);
 void waitqueue_wake_all(struct waitqueue *q, status_t status);

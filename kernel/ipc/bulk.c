@@ -16,6 +16,7 @@ void bulk_free(struct thread *t)
 	if (t->bulk)
 		kmem_free(t->object.pool, t->bulk, MAX(t->bulk_len, t->bulk_room));
 	t->bulk = NULL;
+	t->bulk_len = t->bulk_room = t->bulk_got = 0;
 }
 
 /* The bulk request into a buffer of the kernel, large enough for the reply too. */
@@ -23,13 +24,11 @@ status_t bulk_gather(struct thread *t, uint64_t out, uint64_t out_len, uint64_t 
 {
 	t->bulk_len = (uint32_t)MIN(out_len, IPC_BULK_MAX);
 	t->bulk_room = (uint32_t)MIN(in_len, IPC_BULK_MAX);
-	t->bulk_got = 0;
-	t->bulk = NULL;
-	if (!t->bulk_len && !t->bulk_room)
-		return 0;
-	REQUIRE(out_len <= IPC_BULK_MAX, E_TOOBIG);
-	t->bulk = kmem_alloc(t->object.pool, MAX(t->bulk_len, t->bulk_room));
-	REQUIRE(t->bulk, E_NOMEM);
+	t->bulk = out_len <= IPC_BULK_MAX ? kmem_alloc(t->object.pool, MAX(t->bulk_len, t->bulk_room)) : NULL;
+	if (!t->bulk) {
+		bulk_free(t);
+		return out_len <= IPC_BULK_MAX ? E_NOMEM : E_TOOBIG;
+	}
 	if (t->bulk_len && user_copy_in(t->bulk, out, t->bulk_len)) {
 		bulk_free(t);
 		return E_FAULT;

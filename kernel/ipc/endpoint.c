@@ -65,16 +65,6 @@ void endpoint_release(struct object *o)
 	object_free(o);
 }
 
-status_t endpoint_get(handle_t h, struct endpoint **out)
-{
-	struct object *o;
-	status_t s = handle_get(h, OBJ_ENDPOINT, RIGHT_RECEIVE, &o);
-
-	if (!s)
-		*out = container_of(o, struct endpoint, object);
-	return s;
-}
-
 /* --- who serves it ------------------------------------------------------------------------------------- */
 
 /* With owners_lock: the current task receives now; false: it has no struct server yet. */
@@ -136,6 +126,8 @@ status_t entries_reserve(struct endpoint *e)
 		return 0;
 	chunk = kmem_alloc(e->object.pool, CALLS_CHUNK * sizeof(*chunk));
 	REQUIRE(chunk, E_NOMEM);
+	for (uint32_t i = 0; i < CALLS_CHUNK; i++)
+		chunk[i].token = n * CALLS_CHUNK + i + 1;
 	spin_lock(&e->object.lock);
 	if (!e->chunks[n]) {
 		e->chunks[n] = chunk;
@@ -145,6 +137,12 @@ status_t entries_reserve(struct endpoint *e)
 	if (chunk)
 		kmem_free(e->object.pool, chunk, CALLS_CHUNK * sizeof(*chunk));
 	return 0;
+}
+
+/* With the lock. */
+struct call_entry *entry_new(struct endpoint *e)
+{
+	return e->ncalls < CALLS_MAX && e->chunks[e->ncalls / CALLS_CHUNK] ? entry_at(e, e->ncalls++) : NULL;
 }
 
 /* --- the end of calls ------------------------------------------------------------------------------------ */

@@ -18,9 +18,11 @@
 static inline struct ipc_message *message(struct thread *t) { return &t->arch.utcb->msg; }
 
 /* --- endpoint.c --- */
-status_t endpoint_get(handle_t h, struct endpoint **out);	/* of a RECEIVE capability, with a reference */
 status_t endpoint_own(struct endpoint *e);	/* the current task receives from it now */
 status_t entries_reserve(struct endpoint *e);	/* room for one more entry; no lock held */
+
+/* --- receive.c --- */
+status_t endpoint_get(handle_t h, struct endpoint **out);	/* of a RECEIVE capability, with a reference */
 
 /* --- notice.c --- */
 void notice_done(struct notice *n, uint32_t kind);
@@ -48,34 +50,31 @@ static inline struct call_entry *entry_at(struct endpoint *e, uint32_t index)
 	return &e->chunks[index / CALLS_CHUNK][index % CALLS_CHUNK];
 }
 
-/* With the lock.  The entry's index, or -1 when a chunk must be made first. */
-static inline int32_t entry_take(struct endpoint *e)
-{
-	uint32_t i = e->free_call;
-
-	if (i) {
-		e->free_call = entry_at(e, i - 1)->next_free;
-		return (int32_t)(i - 1);
-	}
-	if (e->ncalls < CALLS_MAX && e->chunks[e->ncalls / CALLS_CHUNK])
-		return (int32_t)e->ncalls++;
-	return -1;
-}
-
 /* Will entry_take find one? */
 static inline bool entry_ready(const struct endpoint *e)
 {
 	return e->free_call || (e->ncalls < CALLS_MAX && e->chunks[e->ncalls / CALLS_CHUNK]);
 }
 
-static inline void entry_give(struct endpoint *e, uint32_t index)
-{
-	struct call_entry *c = entry_at(e, index);
+struct call_entry *entry_new(struct endpoint *e);	/* endpoint.c: a first use; NULL: no chunk */
 
+/* An entry, or NULL when a chunk must be made first. */
+static inline struct call_entry *entry_take(struct endpoint *e)
+{
+	struct call_entry *c = e->free_call;
+
+	if (unlikely(!c))
+		return entry_new(e);
+	e->free_call = c->next_free;
+	return c;
+}
+
+static inline void entry_give(struct endpoint *e, struct call_entry *c)
+{
 	c->caller = NULL;
-	c->generation = (c->generation + 1) & INT32_MAX;	/* a token is never negative */
+	c->token = (c->token + (1ull << 32)) & INT64_MAX;	/* a token is never negative */
 	c->next_free = e->free_call;
-	e->free_call = index + 1;
+	e->free_call = c;
 	if (unlikely(e->ncalls == CALLS_MAX) && !list_empty(&e->callers))
 		waitqueue_wake_one(&e->receivers, 0);
 }
@@ -86,26 +85,21 @@ static inline void call_end(struct endpoint *e, struct thread *caller, status_t 
 	if (caller->call_state == CALL_QUEUED)
 		list_remove(&caller->call_link);
 	else
-		entry_give(e, caller->call_index);
+		entry_give(e, caller->call_entry);
 	caller->call_result = why;
 	atomic_store(&caller->call_state, CALL_ENDED);
 }
 
-/* With the lock: the sleeping caller of a token, or NULL. */
+/* The sleeping caller of a token, or NULL. */
 static inline struct thread *token_caller(struct endpoint *e, uint64_t token)
 {
 	uint64_t index = (token & TOKEN_INDEX) - 1;
 	struct call_entry *c;
 
-	if (index >= e->ncalls)
+	if (unlikely(index >= e->ncalls))
 		return NULL;
 	c = entry_at(e, (uint32_t)index);
-	return c->caller && c->generation == token >> 32 ? c->caller : NULL;
-}
-
-static inline uint64_t token_of(struct endpoint *e, uint32_t index)
-{
-	return (uint64_t)entry_at(e, index)->generation << 32 | (index + 1);
+	return likely(c->token == token) ? c->caller : NULL;
 }
 
 /* --- the copy of a message ---------------------------------------------------------------------------- */
@@ -127,30 +121,32 @@ static inline void words_copy(struct ipc_message *to, const struct ipc_message *
 		memcpy(to->inline_data, from->inline_data, len);
 }
 
-/* With the lock: the call of a sleeping caller into the server's utcb, under entry `index`. */
-static inline void deliver(struct endpoint *e, struct thread *caller, struct thread *server, uint32_t index)
+/* What a call came through, as its receiver is told. */
+struct route {
+	uint64_t badge;
+	uint32_t via, access;
+};
+
+/* The call of a sleeping caller into the server's utcb, under an entry that was taken. */
+static inline void deliver(struct call_entry *c, struct thread *caller, struct thread *server, const struct route *r)
 {
 	struct ipc_message *to = message(server);
-	struct call_entry *c = entry_at(e, index);
 
 	c->caller = caller;
 	c->server = server->task;
-	caller->call_index = index;
+	caller->call_entry = c;
 	caller->call_state = CALL_RECEIVED;
 	words_copy(to, message(caller));
 	to->bulk_out_len = caller->bulk_len;
 	to->bulk_in_len = caller->bulk_room;
-	to->token = (uint64_t)c->generation << 32 | (index + 1);
+	to->token = c->token;
 	to->sender_badge = caller->task->badge;
 	to->sender_thread = caller->number;
-	to->badge = caller->call_badge;
-	to->via = caller->call_via;
-	to->descriptor_access = caller->call_access;
+	to->badge = r->badge;
+	to->via = r->via;
+	to->descriptor_access = r->access;
 	to->ncaps = 0;
 	server->effective = MAX(server->priority, caller->effective);
 }
-
-#define TOKEN_INDEX 0xffffffffull
-#define DELIVERED 1		/* waiter.bits: the message is there already */
 
 #endif

@@ -117,7 +117,7 @@ void endpoint_withdraw(struct endpoint *e, struct notice *n)
 /* The server is told that the caller no longer wants to wait; with the lock. */
 void cancel_send(struct endpoint *e, struct thread *t)
 {
-	t->cancel.words[0] = token_of(e, t->call_index);
+	t->cancel.words[0] = t->call_entry->token;
 	if (t->cancel.kind || e->closed)
 		return;
 	object_get(&t->object);

@@ -16,7 +16,8 @@ static void call_accept(struct endpoint *e, struct thread *t, struct slot *caps,
 {
 	struct thread *caller = list_entry(list_pop(&e->callers), struct thread, call_link);
 
-	deliver(e, caller, t, (uint32_t)entry_take(e));
+	deliver(entry_take(e), caller, t,
+		&(struct route){ caller->call_badge, caller->call_via, caller->call_access });
 	*ncaps = caller->call_ncaps;
 	for (uint32_t i = 0; i < *ncaps; i++)
 		caps[i] = caller->call_caps[i];
@@ -52,75 +53,97 @@ static bool nothing_queued(const struct endpoint *e)
 }
 
 /*
- * Wait for a call or a notice.  to: a thread to hand the CPU to when there is nothing to do (the caller
- * just answered), with a reference.
+ * With the lock, which it drops: wait in the endpoint's queue.  claimed: whom to hand the CPU to, or NULL.
+ * thread_awake_why says what ended it.
  */
-static int64_t receive(struct endpoint *e, struct thread *to, uint64_t deadline)
+static inline void queue_and_sleep(struct endpoint *e, struct waiter *w, struct thread *claimed, uint64_t deadline)
+{
+	w->bits = 0;
+	waiter_add(&e->receivers, w);
+	thread_sleep_prepare();
+	spin_unlock(&e->object.lock);
+	delay(DELAY_RECEIVE);
+	if (unlikely(current->op_lease))
+		lease_sleep(w, &e->object.lock, claimed, deadline, true);
+	else if (likely(deadline == DEADLINE_NEVER))
+		thread_hand_over(claimed);
+	else
+		thread_sleep_claimed(claimed, deadline, true);
+}
+
+static inline bool delivered(const struct waiter *w)
+{
+	return __atomic_load_n(&w->woken, __ATOMIC_ACQUIRE) && w->bits == DELIVERED;
+}
+
+/* Awake: true when the wait is over, with the result in *result. */
+static __attribute__((noinline)) bool wait_over(struct endpoint *e, struct waiter *w, int64_t *result)
+{
+	status_t s = thread_awake_why();
+	bool over;
+
+	spin_lock(&e->object.lock);
+	if (!w->woken)
+		list_remove(&w->link);
+	if (w->woken && w->bits == DELIVERED) {
+		*result = (int64_t)message(current)->token;
+		over = true;
+	} else {			/* status: its capability went, or the lease of that */
+		*result = w->woken && w->status ? w->status : s;
+		over = (w->woken && w->status) || (s && nothing_queued(e));
+	}
+	spin_unlock(&e->object.lock);
+	return over;
+}
+
+/*
+ * Wait for a call or a notice.  claimed: the caller that was just answered, to hand the CPU to if there is
+ * nothing to do, or NULL.
+ */
+static int64_t receive(struct endpoint *e, struct thread *claimed, uint64_t deadline)
 {
 	struct thread *t = current;
 	struct waiter w;
-	status_t s = entries_reserve(e);
+	int64_t result = endpoint_own(e);
 
-	if (s)
-		goto out;
-	s = endpoint_own(e);
-	if (s)
-		goto out;
-	spin_lock(&e->object.lock);
-	while (likely(nothing_queued(e))) {
-		if (unlikely(e->closed)) {
-			spin_unlock(&e->object.lock);
-			s = E_GONE;
-			goto out;
+	while (!result) {
+		result = entries_reserve(e);
+		if (result)
+			break;
+		spin_lock(&e->object.lock);
+		if (!nothing_queued(e)) {
+			take_queued(e, t);
+			result = (int64_t)message(t)->token;
+			break;
 		}
-		if (unlikely(!list_empty(&e->callers)) && e->ncalls < CALLS_MAX) {	/* others took the room */
+		if (unlikely(!list_empty(&e->callers) && e->ncalls < CALLS_MAX)) {	/* others took the room */
 			spin_unlock(&e->object.lock);
-			s = entries_reserve(e);
-			if (s)
-				goto out;
-			spin_lock(&e->object.lock);
 			continue;
 		}
-		if (!deadline) {
+		if (e->closed || !deadline) {
+			result = e->closed ? E_GONE : E_TIMEDOUT;
 			spin_unlock(&e->object.lock);
-			s = E_TIMEDOUT;
-			goto out;
+			break;
 		}
-		w.bits = 0;
-		waiter_add(&e->receivers, &w);
-		thread_sleep_prepare();
-		spin_unlock(&e->object.lock);
-		delay(DELAY_RECEIVE);
-		s = unlikely(t->op_lease) ? lease_sleep(&w, &e->object.lock, to, deadline, true) :
-		    thread_sleep_to(to, deadline, true);
-		if (to)
-			object_put(&to->object);
-		to = NULL;
-		if (likely(atomic_load(&w.woken) && w.bits == DELIVERED))
-			return (int64_t)message(t)->token;
-		spin_lock(&e->object.lock);
-		if (!w.woken)
-			list_remove(&w.link);
-		else if (w.bits == DELIVERED) {
-			spin_unlock(&e->object.lock);
-			return (int64_t)message(t)->token;
-		} else if (w.status) {			/* its capability went, or the lease of that */
-			spin_unlock(&e->object.lock);
-			return w.status;
-		}
-		if (s && nothing_queued(e)) {
-			spin_unlock(&e->object.lock);
-			return s;
-		}
+		queue_and_sleep(e, &w, claimed, deadline);
+		if (wait_over(e, &w, &result))
+			return result;
+		claimed = NULL;
+		result = 0;
 	}
-	take_queued(e, t);
-	s = 0;
-out:
-	if (to) {
-		thread_wake(to);
-		object_put(&to->object);
-	}
-	return s < 0 ? s : (int64_t)message(t)->token;
+	if (claimed)
+		thread_unclaim(claimed);
+	return result;
+}
+
+status_t endpoint_get(handle_t h, struct endpoint **out)
+{
+	struct object *o;
+	status_t s = handle_get(h, OBJ_ENDPOINT, RIGHT_RECEIVE, &o);
+
+	if (!s)
+		*out = container_of(o, struct endpoint, object);
+	return s;
 }
 
 int64_t sys_ipc_recv(uint64_t h, uint64_t deadline)
@@ -134,19 +157,33 @@ int64_t sys_ipc_recv(uint64_t h, uint64_t deadline)
 	return s;
 }
 
-/* With the lock: the answer in the current thread's utcb into the caller's, and the call is over. */
-static void answer(struct endpoint *e, struct thread *c, const struct slot *caps, uint32_t ncaps)
+/* --- answering --------------------------------------------------------------------------------------------- */
+
+/*
+ * With the lock: the answer in the current thread's utcb into the caller's, and the call is over.  The caller is
+ * claimed, or NULL comes back and it is woken.  Until the call is over it needs the lock to go on, so it cannot
+ * have ended before that.
+ */
+static inline struct thread *answer(struct endpoint *e, struct thread *c, const struct slot *caps, uint32_t ncaps,
+				    bool claim)
 {
+	struct thread *claimed = NULL;
+
 	words_copy(message(c), message(current));
 	for (uint32_t i = 0; i < ncaps; i++)
 		c->call_caps[i] = caps[i];
 	c->call_ncaps = ncaps;
-	entry_give(e, c->call_index);
-	atomic_store(&c->call_state, CALL_REPLIED);
+	entry_give(e, c->call_entry);
+	if (claim)
+		claimed = thread_claim(c);
+	else
+		thread_wake(c);
+	__atomic_store_n(&c->call_state, CALL_REPLIED, __ATOMIC_RELEASE);
+	return claimed;
 }
 
-/* *caller: whom to wake, with a reference. */
-static status_t reply(struct endpoint *e, uint64_t token, struct thread **caller)
+/* claim: the caller's thread is claimed into *claimed instead of woken.  E_GONE when it is not there. */
+static status_t reply(struct endpoint *e, uint64_t token, bool claim, struct thread **claimed)
 {
 	struct ipc_message *m = message(current);
 	uint32_t ncaps = __atomic_load_n(&m->ncaps, __ATOMIC_RELAXED), flags = m->cap_flags;
@@ -164,10 +201,8 @@ static status_t reply(struct endpoint *e, uint64_t token, struct thread **caller
 	delay(DELAY_REPLY);
 	spin_lock(&e->object.lock);
 	c = token_caller(e, token);
-	if (likely(c)) {
-		object_get(&c->object);
-		answer(e, c, caps, ncaps);
-	}
+	if (likely(c))
+		*claimed = answer(e, c, caps, ncaps, claim);
 	spin_unlock(&e->object.lock);
 	if (unlikely(!c)) {
 		caps_drop(caps, ncaps);
@@ -178,25 +213,48 @@ static status_t reply(struct endpoint *e, uint64_t token, struct thread **caller
 		m->ncaps = 0;
 		m->cap_flags = 0;
 	}
-	*caller = c;
 	delay(DELAY_REPLIED);
 	return 0;
 }
 
 int64_t sys_ipc_reply(uint64_t h, uint64_t token)
 {
-	struct thread *caller = NULL;
+	struct thread *none;
 	struct endpoint *e;
 	status_t s = endpoint_get((handle_t)h, &e);
 
 	REQUIRE(s == 0, s);
-	s = reply(e, token, &caller);
-	if (caller) {
-		thread_wake(caller);
-		object_put(&caller->object);
-	}
+	s = reply(e, token, false, &none);
 	object_put(&e->object);
 	return s;
+}
+
+/*
+ * The common case under one hold of the lock: answer without capabilities, find nothing queued, and hand the CPU
+ * to the caller.  false: it is not that case, and nothing was done.
+ */
+static inline bool reply_and_wait(struct endpoint *e, uint64_t token, uint64_t deadline, int64_t *result)
+{
+	struct ipc_message *m = message(current);
+	struct waiter w;
+	struct thread *c;
+
+	if (unlikely(m->ncaps || m->inline_len > IPC_INLINE || !deadline ||
+		     e->owner_koid != current->task->object.koid))
+		return false;
+	delay(DELAY_REPLY);
+	spin_lock(&e->object.lock);
+	c = token_caller(e, token);
+	if (unlikely(!c || !list_empty(&e->notices) || !list_empty(&e->callers) || e->closed)) {
+		spin_unlock(&e->object.lock);
+		return false;
+	}
+	queue_and_sleep(e, &w, answer(e, c, NULL, 0, true), deadline);
+	if (likely(delivered(&w)))
+		*result = (int64_t)m->token;
+	else if (!wait_over(e, &w, result))
+		*result = receive(e, NULL, deadline);
+	return true;
 }
 
 /*
@@ -211,9 +269,11 @@ int64_t sys_ipc_reply_recv(uint64_t h, uint64_t token, uint64_t deadline)
 	int64_t s = endpoint_get((handle_t)h, &e);
 
 	REQUIRE(s == 0, s);
-	s = reply(e, token, &caller);
-	if (s == 0 || (s == E_GONE && !ncaps))
-		s = receive(e, caller, deadline);
+	if (unlikely(!reply_and_wait(e, token, deadline, &s))) {
+		s = reply(e, token, true, &caller);
+		if (s == 0 || (s == E_GONE && !ncaps))
+			s = receive(e, caller, deadline);
+	}
 	object_put(&e->object);
 	return s;
 }

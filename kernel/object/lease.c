@@ -154,14 +154,14 @@ static void waiter_end(struct tie *t)
 	spin_unlock(wt->lock);
 }
 
-status_t lease_sleep(struct waiter *w, struct spinlock *lock, struct thread *to, uint64_t deadline_ns,
+status_t lease_sleep(struct waiter *w, struct spinlock *lock, struct thread *claimed, uint64_t deadline_ns,
 		     bool interruptible)
 {
 	struct waiter_tie t = { .tie.end = waiter_end, .waiter = w, .lock = lock };
 	status_t s;
 
 	tie_add(&t.tie, current->op_lease);
-	s = thread_sleep_to(to, deadline_ns, interruptible);
+	s = thread_sleep_claimed(claimed, deadline_ns, interruptible);
 	tie_remove(&t.tie);
 	return s;
 }

@@ -44,13 +44,18 @@ void pipe_release(struct object *o)
 	object_free(o);
 }
 
+static __attribute__((noinline)) void observers_tell(struct pipe *p)
+{
+	observers_notify(&p->observers, pipe_ready(p, DESC_READ | DESC_WRITE));
+}
+
 /* With the lock: something that others may wait for has happened. */
 static void changed(struct pipe *p)
 {
 	if (!list_empty(&p->waiters.waiters))
 		waitqueue_wake_all(&p->waiters, 0);
 	if (!list_empty(&p->observers.list))
-		observers_notify(&p->observers, pipe_ready(p, DESC_READ | DESC_WRITE));
+		observers_tell(p);
 }
 
 void pipe_open(struct pipe *p, uint32_t flags)

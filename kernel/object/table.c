@@ -223,67 +223,50 @@ status_t handle_get_slot(handle_t h, enum object_type type, uint32_t rights, str
 	return s;
 }
 
-/* Why handle_get refuses the slot, or 0 with what follows from its lease; with the lock. */
-static __attribute__((noinline)) status_t refusal(const struct slot *slot, enum object_type type, uint32_t rights)
+/*
+ * A look-up that is not the common case, with the lock, which it drops: of any type, of what lives under a
+ * lease, and every refusal.
+ */
+static __attribute__((noinline)) status_t rare_get(struct table *t, uint32_t i, enum object_type type, uint32_t rights,
+						   struct object **out)
 {
-	if (slot_free(slot) || slot_reserved(slot))
-		return E_HANDLE;
-	if (type != OBJ_NONE && slot->object->type != type)
-		return E_TYPE;
-	if ((slot->rights & rights) != rights)
-		return E_RIGHTS;
-	if (!slot->lease)
-		return 0;
-	return lease_ended(slot->lease) ? E_REVOKED : operation_under(slot->lease);
+	const struct slot *slot = i < t->capacity ? &t->slots[i] : NULL;
+	status_t s = 0;
+
+	if (!slot || slot_free(slot) || slot_reserved(slot))
+		s = E_HANDLE;
+	else if (type != OBJ_NONE && slot->object->type != type)
+		s = E_TYPE;
+	else if ((slot->rights & rights) != rights)
+		s = E_RIGHTS;
+	else if (slot->lease)
+		s = lease_ended(slot->lease) ? E_REVOKED : operation_under(slot->lease);
+	if (!s) {
+		*out = slot->object;
+		object_get(*out);
+	}
+	spin_unlock(&t->object.lock);
+	return s;
 }
 
 status_t handle_get(handle_t h, enum object_type type, uint32_t rights, struct object **out)
 {
 	struct table *t = table_of(h);
 	uint32_t i = h & ~HANDLE_TASK_TABLE;
-	status_t s = E_HANDLE;
 
 	spin_lock(&t->object.lock);
 	if (likely(i < t->capacity)) {
 		const struct slot *slot = &t->slots[i];
 		struct object *o = slot->object;
 
-		s = 0;
-		if (unlikely(!o || slot->lease || o->type != type || (slot->rights & rights) != rights))
-			s = refusal(slot, type, rights);
-		if (likely(!s)) {
+		if (likely(o && !slot->lease && o->type == type && (slot->rights & rights) == rights)) {
 			*out = o;
 			object_get(o);
+			spin_unlock(&t->object.lock);
+			return 0;
 		}
 	}
-	spin_unlock(&t->object.lock);
-	return s;
-}
-
-/* The object of any type with a reference, and what the slot says of it. */
-status_t handle_get_badge(handle_t h, struct object **out, uint32_t *rights, uint64_t *badge)
-{
-	struct table *t = table_of(h);
-	uint32_t i = h & ~HANDLE_TASK_TABLE;
-	status_t s = E_HANDLE;
-
-	spin_lock(&t->object.lock);
-	if (likely(i < t->capacity)) {
-		const struct slot *slot = &t->slots[i];
-		struct object *o = slot->object;
-
-		s = 0;
-		if (unlikely(!o || slot->lease || slot_reserved(slot)))
-			s = refusal(slot, OBJ_NONE, 0);
-		if (likely(!s)) {
-			*out = o;
-			*rights = slot->rights;
-			*badge = slot->badge;
-			object_get(o);
-		}
-	}
-	spin_unlock(&t->object.lock);
-	return s;
+	return rare_get(t, i, type, rights, out);
 }
 
 /* --- H_SELF and stand-ins ------------------------------------------------------------------------ */

@@ -273,17 +273,13 @@ static status_t change(struct waitset *ws, uint64_t op, struct descriptor *d, co
 /* The wait set of a handle: its own, or a Descriptor on one (an epoll fd). */
 static status_t set_get(uint64_t h, uint32_t right, struct object **o, struct waitset **ws)
 {
-	uint64_t badge;
-	uint32_t rights;
-	status_t s = handle_get_badge((handle_t)h, o, &rights, &badge);
 	struct object *data;
+	status_t s = handle_get((handle_t)h, OBJ_WAITSET, right, o);
 
-	REQUIRE(s == 0, s);
+	if (s == E_TYPE)
+		s = handle_get((handle_t)h, OBJ_DESCRIPTOR, right, o);
+	REQUIRE(s == 0, s == E_TYPE ? E_INVAL : s);
 	data = (*o)->type == OBJ_DESCRIPTOR ? container_of(*o, struct descriptor, object)->data : *o;
-	if (!(rights & right)) {
-		object_put(*o);
-		return E_RIGHTS;
-	}
 	if (data && data->type == OBJ_WAITSET) {
 		*ws = container_of(data, struct waitset, object);
 		return 0;

@@ -83,7 +83,7 @@ static void tick_count(struct runqueue *rq, struct thread *t, uint64_t now, bool
 /* An exception has been served with interrupts off; a tick that is due belongs to the kernel. */
 void sched_tick_in_kernel(void)
 {
-	struct runqueue *rq = &runqueues[cpu_id()];
+	struct runqueue *rq = percpu()->rq;
 	uint64_t now = time_ns();
 
 	if (unlikely(now >= rq->tick_ns))
@@ -299,7 +299,7 @@ static __attribute__((noinline)) void finish_rare(struct thread *old)
 /* On the new thread's stack: what could not be done while the old one was on its own. */
 void schedule_finish(void)
 {
-	struct thread *old = runqueues[cpu_id()].leaving;
+	struct thread *old = percpu()->rq->leaving;
 
 	if (unlikely(old->state == TS_READY || old->state == TS_DEAD))
 		finish_rare(old);
@@ -315,7 +315,7 @@ static inline __attribute__((always_inline)) void switch_to(struct thread *next,
 {
 	struct percpu *p = percpu();
 	struct thread *prev = p->thread;
-	struct runqueue *rq = &runqueues[p->id];
+	struct runqueue *rq = p->rq;
 	uint64_t now = time_ns();
 	struct vspace *vs = next->task ? next->task->vspace : NULL;
 
@@ -373,7 +373,7 @@ void schedule_yield(void)
 {
 	struct thread *t = current, *next = NULL;
 	struct percpu *p = percpu();
-	struct runqueue *rq = &runqueues[p->id];
+	struct runqueue *rq = p->rq;
 	int top;
 
 	if (!rq->count)
@@ -407,7 +407,7 @@ static bool turn_is_over(const struct runqueue *rq, const struct thread *t, uint
 void schedule_preempt(void)
 {
 	struct thread *t = current, *next = NULL;
-	struct runqueue *rq = &runqueues[cpu_id()];
+	struct runqueue *rq = percpu()->rq;
 	uint64_t now;
 
 	atomic_and(&t->arch.work, ~(uint64_t)WORK_RESCHEDULE);
@@ -435,16 +435,6 @@ static void timeout_fire(struct ktimer *k)
 
 	atomic_store(&t->timed_out, true);
 	thread_wake(t);
-}
-
-void thread_sleep_prepare(void)
-{
-	atomic_store(&current->state, TS_PREPARED);
-}
-
-void thread_sleep_cancel(void)
-{
-	current->state = TS_RUNNING;
 }
 
 void thread_wake_locked(struct thread *t)
@@ -484,7 +474,7 @@ static status_t sleep_result(struct thread *t, bool interruptible)
 /* Somebody more urgent than target waits, or, with the time slice used up, an equal: it must wait, too. */
 static bool others_first(const struct thread *target)
 {
-	const struct runqueue *rq = &runqueues[cpu_id()];
+	const struct runqueue *rq = percpu()->rq;
 	int top;
 
 	if (likely(!rq->count))
@@ -493,42 +483,45 @@ static bool others_first(const struct thread *target)
 	return top > target->effective || (top == target->effective && time_ns() >= current->slice_end_ns);
 }
 
-status_t thread_sleep_to(struct thread *target, uint64_t deadline_ns, bool interruptible)
+struct thread *thread_claim(struct thread *target)
 {
-	struct thread *t = current, *next = NULL;
-	status_t s = (t->arch.work & WORK_KILL) ? E_GONE :
-		     interruptible && interrupted(t) ? E_INTERRUPTED : 0;
+	bool here = false;
+
+	spin_lock(&target->object.lock);
+	if (likely(target->state == TS_BLOCKED && may_run_on(target, cpu_id()) && !others_first(target))) {
+		target->state = TS_READY;
+		here = true;
+	} else {
+		thread_wake_locked(target);
+	}
+	spin_unlock(&target->object.lock);
+	return here ? target : NULL;
+}
+
+void thread_unclaim(struct thread *t)
+{
+	spin_lock(&t->object.lock);
+	enqueue(t, true);
+	spin_unlock(&t->object.lock);
+}
+
+status_t thread_sleep_claimed(struct thread *next, uint64_t deadline_ns, bool interruptible)
+{
+	struct thread *t = current;
 
 	lock_check_none();
-	if (s) {
-		if (target)
-			thread_wake(target);
+	t->timed_out = false;
+	if (unlikely(t->arch.work & WORK_KILL) || (interruptible && unlikely(interrupted(t)))) {
+		if (next)
+			thread_unclaim(next);
 		thread_sleep_cancel();
-		return s;
+		return sleep_result(t, interruptible);
 	}
 	delay(DELAY_TESTED);
-	if (deadline_ns != DEADLINE_NEVER) {
-		t->timed_out = false;
+	if (unlikely(deadline_ns != DEADLINE_NEVER))
 		ktimer_start(&t->timeout, deadline_ns);
-	} else {
-		t->timed_out = false;
-	}
-	if (target) {
-		bool here = false;
-
-		spin_lock(&target->object.lock);
-		if (target->state == TS_BLOCKED && may_run_on(target, cpu_id()) && !others_first(target)) {
-			target->state = TS_READY;
-			here = true;
-		}
-		spin_unlock(&target->object.lock);
-		if (here)
-			next = target;
-		else
-			thread_wake(target);
-	}
 	spin_lock(&t->object.lock);
-	if (t->state == TS_PREPARED) {
+	if (likely(t->state == TS_PREPARED)) {
 		t->state = TS_BLOCKED;
 		if (next)
 			switch_to(next, true);
@@ -536,15 +529,40 @@ status_t thread_sleep_to(struct thread *target, uint64_t deadline_ns, bool inter
 			switch_to(pick(), false);
 	} else {
 		spin_unlock(&t->object.lock);
-		if (next) {
-			spin_lock(&next->object.lock);
-			enqueue(next, true);
-			spin_unlock(&next->object.lock);
-		}
+		if (next)
+			thread_unclaim(next);
 	}
-	if (deadline_ns != DEADLINE_NEVER)
+	if (unlikely(deadline_ns != DEADLINE_NEVER))
 		ktimer_stop_sync(&t->timeout);	/* a late one would end the next sleep */
 	return sleep_result(t, interruptible);
+}
+
+void thread_hand_over(struct thread *next)
+{
+	struct thread *t = current;
+
+	t->timed_out = false;
+	if (unlikely(t->arch.work & WORK_KILL) || unlikely(atomic_load(&t->arch.utcb->latch)) || unlikely(!next)) {
+		thread_sleep_claimed(next, DEADLINE_NEVER, true);
+		return;
+	}
+	lock_check_none();
+	delay(DELAY_TESTED);
+	spin_lock(&t->object.lock);
+	if (likely(t->state == TS_PREPARED)) {
+		t->state = TS_BLOCKED;
+		switch_to(next, true);
+	} else {
+		spin_unlock(&t->object.lock);
+		thread_unclaim(next);
+	}
+}
+
+status_t thread_awake_why(void) { return sleep_result(current, true); }
+
+status_t thread_sleep_to(struct thread *target, uint64_t deadline_ns, bool interruptible)
+{
+	return thread_sleep_claimed(target ? thread_claim(target) : NULL, deadline_ns, interruptible);
 }
 
 status_t thread_sleep(uint64_t deadline_ns, bool interruptible)
@@ -672,7 +690,7 @@ static uint64_t timers_run(struct runqueue *rq)
 
 void sched_defer(struct endpoint *e)
 {
-	struct runqueue *rq = &runqueues[cpu_id()];
+	struct runqueue *rq = percpu()->rq;
 	struct endpoint *other = rq->deferred;
 	uint64_t until;
 
@@ -747,7 +765,7 @@ static void tick(struct runqueue *rq, struct thread *t, uint32_t self, bool in_p
 void timer_interrupt(bool in_program)
 {
 	struct percpu *p = percpu();
-	struct runqueue *rq = &runqueues[p->id];
+	struct runqueue *rq = p->rq;
 	uint64_t next = timers_run(rq);
 
 	deferred_kick(rq);
@@ -826,6 +844,7 @@ void sched_init(void)
 		p->arch = &t->arch;
 		p->kstack_top = t->arch.kstack_top;
 		p->vspace = &kernel_vspace;
+		p->rq = &runqueues[i];
 	}
 }
 

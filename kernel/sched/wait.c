@@ -8,14 +8,6 @@
 #include "lease.h"
 #include "thread.h"
 
-void waiter_add(struct waitqueue *q, struct waiter *w)
-{
-	w->thread = current;
-	w->status = 0;
-	w->woken = false;
-	list_push_back(&q->waiters, &w->link);
-}
-
 /*
  * The sleeper may return and die as soon as it sees woken.  It cannot end while its lock is held (sched_exit
  * takes it), so no reference is needed, whose drop under the queue's lock could be the last one.

@@ -294,15 +294,6 @@ uint64_t tasks_in_pool(struct pool *p) { (void)p; return 0; }
 /*
  * One thread: who waits for a lock waits for itself.  Who waits for a pager runs host_sleep, which is the pager.
  */
-void waiter_add(struct waitqueue *q, struct waiter *w)
-{
-	if (!host_sleep)
-		panic("the only thread waits");
-	w->thread = &thread;
-	w->status = 0;
-	w->woken = false;
-	list_push_back(&q->waiters, &w->link);
-}
 void waiter_wake(struct waiter *w, status_t s)
 {
 	list_remove(&w->link);
@@ -310,8 +301,6 @@ void waiter_wake(struct waiter *w, status_t s)
 	w->woken = true;
 }
 status_t thread_wait(struct waiter *w, struct spinlock *l, uint64_t d) { (void)w, (void)l, (void)d; return E_GONE; }
-void thread_sleep_prepare(void) { }
-void thread_sleep_cancel(void) { }
 status_t thread_sleep(uint64_t deadline_ns, bool interruptible)
 {
 	(void)deadline_ns, (void)interruptible;

@@ -109,9 +109,11 @@ bool tlb_others(struct arch_vspace *a)
 
 void tlb_load(struct arch_vspace *a, struct arch_vspace *old)
 {
-	atomic_or(&a->cpus, self_bit());
-	loaded[cpu_id()] = a;
+	uint32_t cpu = cpu_id();
+
+	atomic_or(&a->cpus, 1ull << cpu);
+	loaded[cpu] = a;
 	write_cr3(a->top_phys);
-	if (old && old != a)
-		atomic_and(&old->cpus, ~self_bit());
+	if (likely(old && old != a))
+		atomic_and(&old->cpus, ~(1ull << cpu));
 }
