@@ -2,7 +2,7 @@
  * delay.c -- delays forced at hand-overs (delay.h), as the command line says.
  *
  * Locks:   none: the table is written before the other CPUs start; each CPU has its own chance.
- * Tested:  tests/linux/race.c, under check-faults
+ * Tested:  by hand, as docs/design/races.md says
  */
 #include "delay.h"
 #include "arch.h"
