@@ -82,7 +82,7 @@ first_process() {
 }
 
 @test "kill -9 of anything but process 1 is its end alone" {
-	run guest -- sh -c 'kill -9 1; sleep 100 & kill -9 $!; wait $!; echo $?; sh -c "kill -9 \$PPID"; echo late' 2> /dev/null
+	run guest -- sh -c 'exec 2> /dev/null; kill -9 1; sleep 100 & kill -9 $!; wait $!; echo $?; sh -c "kill -9 \$PPID"; echo late'
 	echo "$output"
 	[ "$status" -eq 137 ]
 	[ "${lines[0]}" = 137 ]

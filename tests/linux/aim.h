@@ -329,7 +329,8 @@ static inline bool on_tessera(void)
 
 /*
  * The skew: what makes offset 0 come just before the syscall instruction.  Exact when sixteen shots in a
- * row before it hit one nop after the other.
+ * row before it hit one nop after the other.  The tick of a busy CPU, each few million instructions, may come
+ * between; it cannot come into the next sixteen, too.
  */
 static inline void aim_calibrate(void)
 {
@@ -345,9 +346,12 @@ static inline void aim_calibrate(void)
 		else
 			aim_skew += aim_rip < (uint64_t)strike_sled ? -150 : 150;
 	}
-	for (int i = 0; i < 16; i++) {
-		strike_shoot(&s, -100 + i, NEVER);
-		good += !s.late && aim_rip == (uint64_t)strike_sled + 160 + (uint64_t)i;
+	for (int turn = 0; turn < 2 && good < 16; turn++) {
+		good = 0;
+		for (int i = 0; i < 16; i++) {
+			strike_shoot(&s, -100 + i, NEVER);
+			good += !s.late && aim_rip == (uint64_t)strike_sled + 160 + (uint64_t)i;
+		}
 	}
 	aim_exact = good == 16;
 	if (on_tessera() && !aim_exact)

@@ -8,6 +8,7 @@
  */
 #include "x86.h"
 #include "arch.h"
+#include "ipc.h"
 #include "mm.h"
 #include "thread.h"
 
@@ -262,9 +263,12 @@ void ext_answer(void)
 		ts_set(p);
 }
 
-#define EXT_PATIENCE_NS 1000000	/* a thread in a call may run for a moment before it sleeps again */
+#define EXT_PATIENCE_NS 1000000
 
-/* Afterwards t's area holds its state.  False: it runs on another CPU, which then keeps it. */
+/*
+ * Afterwards t's area holds its state.  False: it runs code of its own on another CPU, which then keeps it.
+ * In a call that was received it is on its way to sleep, however slow that CPU is (another machine's guest).
+ */
 static bool ext_sync(struct thread *t)
 {
 	uint64_t give_up = arch_clock_ns() + EXT_PATIENCE_NS;
@@ -281,7 +285,7 @@ static bool ext_sync(struct thread *t)
 		return true;
 	}
 	while ((cpu = atomic_load(&t->arch.ext_cpu)) >= 0) {
-		if (t->state == TS_RUNNING && arch_clock_ns() > give_up)
+		if (t->state == TS_RUNNING && atomic_load(&t->call_state) != CALL_RECEIVED && arch_clock_ns() > give_up)
 			return false;
 		arch_ipi_reschedule((uint32_t)cpu);	/* its handler calls ext_answer */
 		for (int i = 0; i < 1000 && atomic_load(&t->arch.ext_cpu) >= 0; i++)
