@@ -48,12 +48,12 @@ static void strike_call_set(struct strike *s, long number, uint64_t a, uint64_t 
 /*
  * A signal at each instruction from before the call until after it.  Under an instruction clock the sweep
  * proves itself: before the call and behind it each step hits the next instruction, so that in between it
- * did, too.
+ * did, too.  A tick of the CPU that comes just before the call puts it off: that step is taken again.
  */
 static void sweep_call(struct strike *s, int64_t expected)
 {
 	uint64_t previous = 0;
-	int inside = 0, behind = 0;
+	int inside = 0, behind = 0, ticks = 0;
 
 	for (int64_t at = -6; aim_exact ? behind < 8 : at < 300; at++) {
 		aim_hits = 0;
@@ -64,9 +64,13 @@ static void sweep_call(struct strike *s, int64_t expected)
 		CHECK_EQ(aim_hits, 1);
 		if (!aim_exact)
 			continue;
-		CHECK_EQ(s->late, 0);
+		if (s->late || aim_rip <= (at <= 0 ? previous : (uint64_t)strike_call)) {
+			CHECK(++ticks < 4);
+			at--;
+			continue;
+		}
 		if (at <= 0)
-			CHECK(aim_rip <= (uint64_t)strike_call && aim_rip > previous);
+			CHECK(aim_rip <= (uint64_t)strike_call);
 		else if (aim_rip == (uint64_t)strike_after)
 			inside++;
 		else
@@ -216,7 +220,7 @@ static void sweep_blocking(struct strike *s, const struct blocking *b, bool rest
 		strike_shoot(s, at, DONE + BLOCKED);
 		if (restart && b->restarts)
 			CHECK((int64_t)s->result != -EINTR);
-		else if (aim_exact && at > 0)
+		else if (aim_exact && aim_rip >= (uint64_t)strike_after)
 			CHECK_EQ((int64_t)s->result, -EINTR);
 		strike_check_registers(s);
 		b->end(s, true);
@@ -689,13 +693,15 @@ static _Noreturn void vfork_parent(uint64_t moment_ns, int fd)
 
 TEST("SIGKILL at each moment of a vfork's parent ends it, and the child ends on its own")
 {
+	int turns = 0, others = 0;	/* a child may come to its end in the turn after its own */
+
 	CHECK_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	aim_init(0);
 	gun_set(0, SHOT_SIGNAL, SIGKILL);
 	aim->guns[0].target = (volatile pid_t *)&aim->words[0];
 	for (int64_t at = 0; at < EXEC_PATH; at += stride(1511)) {
 		uint64_t base_ns = (uint64_t)now_ns() + 4 * GUN_LEAD_NS;
-		int pair[2], status = -1, others = 0;
+		int pair[2], status = -1;
 		pid_t middle, got;
 
 		CHECK_EQ(pipe(pair), 0);
@@ -720,7 +726,7 @@ TEST("SIGKILL at each moment of a vfork's parent ends it, and the child ends on 
 		CHECK(status == SIGKILL || status == 7 << 8);
 		while (waitpid(-1, &status, WNOHANG) > 0)
 			others++;
-		CHECK(others <= 1);
+		CHECK(others <= ++turns);
 	}
 }
 
