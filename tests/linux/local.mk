@@ -7,7 +7,7 @@ linux_fuzzers = $(addprefix tests/linux/fuzz/,calls code elf native requests scr
 
 TESTS += tests/linux/conformance.py
 LINUX_TESTS += tests/linux/conformance.py
-FAULT_TESTS += tests/linux/fuzz/run.py tests/linux/smp.bats
+FAULT_TESTS += tests/linux/fuzz/run.py tests/linux/smp.bats tests/linux/delays.sh
 TEST_FILES += $(linux_programs) $(linux_fuzzers)
 CLEANFILES += $(linux_programs) $(linux_fuzzers)
 EXTRA_DIST += \
@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	tests/linux/README.md \
 	tests/linux/aim.h \
 	tests/linux/conformance.py \
+	tests/linux/delays.sh \
 	tests/linux/smp.bats \
 	tests/linux/fuzz/fuzz.h \
 	tests/linux/fuzz/run.py \
