@@ -34,16 +34,19 @@ quiet() {
 	[ "${lines[1]}" -ge $((lines[0] - 64)) ]
 }
 
-@test "forking without end is EAGAIN, and the shell still answers" {
+# A kill, if children that were forked in time then take more than there is.
+@test "forking without end is EAGAIN or a kill, and the shell still answers" {
 	run quiet -- sh -c '
 		( while sleep 1000 & do :; done ) 2> /tmp/error; echo "ended $?"
 		read -r error < /tmp/error; echo "$error"
 		kill -9 -1; while set -- /proc/[0-9]*; [ $# -gt 6 ]; do :; done; ls /etc/passwd; exit 7'
 	echo "$output"
 	[ "$status" -eq 7 ]
-	[ "${lines[0]}" = "ended 2" ]
-	[ "${lines[1]}" = "sh: can't fork: Resource temporarily unavailable" ]
-	[ "${lines[2]}" = /etc/passwd ]
+	case ${lines[0]} in
+	"ended 2") [ "${lines[1]}" = "sh: can't fork: Resource temporarily unavailable" ] ;;
+	*) [ "${lines[0]}" = "ended 137" ] ;;
+	esac
+	[ "${lines[-1]}" = /etc/passwd ]
 }
 
 @test "root's shell answers at any time while a user's fork bomb goes off" {
