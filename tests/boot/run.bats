@@ -148,3 +148,17 @@ setup() {
 	[ "$status" -ne 0 ]
 	[[ $output == *"not yet"* ]]
 }
+
+@test "a closed stdin is an empty one" {
+	run env TESSERA="$TESSERA" bash -c '"$TESSERA" run --timeout 60 -- sh -c "cat; echo end" <&-'
+	[ "$status" -eq 0 ]
+	[ "$output" = end ]
+}
+
+@test "wrong usage is 125, which no command of the guest's is" {
+	run "$TESSERA" run --nosuch
+	[ "$status" -eq 125 ]
+	[[ $output == *"unrecognized arguments: --nosuch"* ]]
+	run "$TESSERA" nosuch
+	[ "$status" -eq 125 ]
+}

@@ -80,8 +80,16 @@ def options_add(parser, on=True):
     parser.add_argument("--qemu", metavar="ARGS", default="", help=argparse.SUPPRESS)
 
 
+class Parser(argparse.ArgumentParser):
+    """Ends with 125 on bad usage: any other status could be the guest command's."""
+
+    def error(self, message):
+        self.print_usage(sys.stderr)
+        self.exit(125, f"{self.prog}: {message}\n")
+
+
 def arguments_parse():
-    parser = argparse.ArgumentParser(prog="tessera", allow_abbrev=False)
+    parser = Parser(prog="tessera", allow_abbrev=False)
     parser.add_argument("--layout", required=True, help=argparse.SUPPRESS)
     verbs = parser.add_subparsers(dest="verb", required=True)
     for verb, text in HELP.items():
