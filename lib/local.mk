@@ -12,6 +12,8 @@ NATIVE_LINK = -nostdlib -static -no-pie -Wl,-T,$(top_srcdir)/$(NATIVE_LDSCRIPT) 
 noinst_LIBRARIES += lib/rt/librt.a
 lib_rt_librt_a_SOURCES = \
 	lib/rt/clock.c \
+	lib/rt/cpio.c \
+	lib/rt/cpio.h \
 	lib/rt/format.c \
 	lib/rt/ipc.h \
 	lib/rt/log.c \

@@ -9,8 +9,6 @@ servers_init_init_SOURCES = \
 	elf/elf_error.c \
 	elf/elf_parse.c \
 	elf/elf_plan.c \
-	servers/init/cpio.c \
-	servers/init/cpio.h \
 	servers/init/grant.c \
 	servers/init/init.h \
 	servers/init/load.c \
@@ -50,8 +48,8 @@ servers/manifest: $(MANIFESTS)
 check_PROGRAMS += servers/init/test/init_test
 TESTS += servers/init/test/init_test
 servers_init_test_init_test_SOURCES = \
+	lib/rt/cpio.c \
 	lib/rt/number.c \
-	servers/init/cpio.c \
 	servers/init/manifest.c \
 	servers/init/test/init_test.c
 servers_init_test_init_test_CFLAGS = $(HOST_TEST_CFLAGS)

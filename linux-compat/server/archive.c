@@ -9,21 +9,10 @@
  * Fails:   a damaged archive is one clear line in the log, and what came before it stays.
  * Tested:  test/vfs_test.c (whole, cut short at every length, damaged at random)
  */
+#include <lib/rt/cpio.h>
 #include "vfs.h"
 
-#define HEADER_LEN	110u
-#define NAME_FIELD_MAX	(2u * PATH_MAX + PAGE_SIZE)
 #define LINKS_BUCKETS	64u
-
-enum header_field { H_INO, H_MODE, H_UID, H_GID, H_NLINK, H_MTIME, H_SIZE, H_DEV_MAJOR, H_DEV_MINOR,
-	H_RDEV_MAJOR, H_RDEV_MINOR, H_NAME_LEN, H_CHECK, H_FIELDS };
-
-struct entry {
-	uint32_t field[H_FIELDS];
-	const char *name;
-	const uint8_t *data;
-	uint64_t data_offset;		/* in the vmo */
-};
 
 /* A file of several names: its data comes with the last one. */
 struct linked {
@@ -33,74 +22,24 @@ struct linked {
 };
 
 struct unpack {
-	handle_t vmo;
-	const uint8_t *base;
-	uint64_t len, pos;
+	const struct archive *archive;
+	struct cpio cpio;
 	struct super *super;
 	const char *problem;
 	struct linked *links[LINKS_BUCKETS];
 };
 
-static bool hex_field(const uint8_t *at, uint32_t *out)
+bool archive_copy(const struct archive *a, uint64_t offset, uint64_t len, handle_t to, uint64_t to_offset)
 {
-	uint32_t value = 0;
+	while (len) {
+		uint64_t step = len < IPC_BULK_MAX ? len : IPC_BULK_MAX;
 
-	for (int n = 0; n < 8; n++) {
-		uint8_t c = at[n];
-		uint32_t digit = c >= '0' && c <= '9' ? c - '0' + 0u : c >= 'a' && c <= 'f' ? c - 'a' + 10u :
-			c >= 'A' && c <= 'F' ? c - 'A' + 10u : 16u;
-
-		if (digit > 15)
+		if (tess_vmo_write(to, to_offset, a->data + offset, step) != (int64_t)step)
 			return false;
-		value = value << 4 | digit;
+		offset += step;
+		to_offset += step;
+		len -= step;
 	}
-	*out = value;
-	return true;
-}
-
-static uint64_t align4(uint64_t n)
-{
-	return (n + 3) & ~3ull;
-}
-
-/* Reads the entry at pos and moves pos behind it.  False with a problem, or without one at the end. */
-static bool entry_next(struct unpack *u, struct entry *e)
-{
-	const uint8_t *h;
-	uint64_t name_at, data_at;
-
-	while (u->pos < u->len && u->base[u->pos] == 0)
-		u->pos++;
-	if (u->pos >= u->len)
-		return false;
-	h = u->base + u->pos;
-	if (u->len - u->pos < HEADER_LEN || memcmp(h, "070701", 6) != 0) {
-		u->problem = "no newc header where one must be";
-		return false;
-	}
-	for (int n = 0; n < H_FIELDS; n++) {
-		if (!hex_field(h + 6 + 8 * n, &e->field[n])) {
-			u->problem = "a header field is not hexadecimal";
-			return false;
-		}
-	}
-	name_at = u->pos + HEADER_LEN;
-	if (e->field[H_NAME_LEN] == 0 || e->field[H_NAME_LEN] > NAME_FIELD_MAX ||
-	    e->field[H_NAME_LEN] > u->len - name_at || u->base[name_at + e->field[H_NAME_LEN] - 1] != 0) {
-		u->problem = "an entry's name is cut short";
-		return false;
-	}
-	data_at = align4(name_at + e->field[H_NAME_LEN]);
-	if (data_at > u->len || e->field[H_SIZE] > u->len - data_at) {
-		u->problem = "an entry's data is cut short";
-		return false;
-	}
-	e->name = (const char *)u->base + name_at;
-	e->data = u->base + data_at;
-	e->data_offset = data_at;
-	u->pos = data_at + e->field[H_SIZE];
-	if (u->pos < u->len)
-		u->pos = align4(u->pos) < u->len ? align4(u->pos) : u->len;
 	return true;
 }
 
@@ -165,35 +104,28 @@ static struct dentry *parent_of(struct unpack *u, const char *name, const char *
 	}
 }
 
-static bool data_move(struct unpack *u, struct inode *i, const struct entry *e)
+static bool data_move(struct unpack *u, struct inode *i, const struct cpio_entry *e)
 {
-	uint64_t size = e->field[H_SIZE], whole = 0;
+	uint64_t size = e->size, whole = 0;
 	struct content_attr attr = { .size = size, .mtime_ns = i->mtime_ns, .ctime_ns = i->ctime_ns };
 
 	if (size == 0)
 		return true;
 	if (inode_content(i) < 0 || tess_content_set(i->content, ATTR_SIZE | ATTR_MTIME | ATTR_CTIME, &attr) < 0)
 		return false;
-	if ((e->data_offset & (PAGE_SIZE - 1)) == 0)
+	if ((e->offset & (PAGE_SIZE - 1)) == 0)
 		whole = size & ~(PAGE_SIZE - 1);
-	if (whole && tess_vmo_move(i->content, 0, u->vmo, e->data_offset, whole) < 0)
+	if (whole && tess_vmo_move(i->content, 0, u->archive->vmo, e->offset, whole) < 0)
 		whole = 0;
-	while (whole < size) {
-		uint64_t len = size - whole < IPC_BULK_MAX ? size - whole : IPC_BULK_MAX;
-
-		if (tess_vmo_write(i->content, whole, e->data + whole, len) != (int64_t)len)
-			return false;
-		whole += len;
-	}
-	return true;
+	return archive_copy(u->archive, e->offset + whole, size - whole, i->content, whole);
 }
 
-static struct linked **linked_find(struct unpack *u, const struct entry *e)
+static struct linked **linked_find(struct unpack *u, const struct cpio_entry *e)
 {
-	struct linked **link = &u->links[e->field[H_INO] % LINKS_BUCKETS];
+	struct linked **link = &u->links[e->ino % LINKS_BUCKETS];
 
-	while (*link && ((*link)->ino != e->field[H_INO] || (*link)->major != e->field[H_DEV_MAJOR] ||
-	       (*link)->minor != e->field[H_DEV_MINOR]))
+	while (*link && ((*link)->ino != e->ino || (*link)->major != e->dev_major ||
+	       (*link)->minor != e->dev_minor))
 		link = &(*link)->next;
 	return link;
 }
@@ -213,9 +145,9 @@ static void links_forget(struct unpack *u)
 }
 
 /* The inode of an entry: new, or that of an earlier name of the same file, with a reference. */
-static struct inode *entry_inode(struct unpack *u, const struct entry *e)
+static struct inode *entry_inode(struct unpack *u, const struct cpio_entry *e)
 {
-	bool many = S_ISREG(e->field[H_MODE]) && e->field[H_NLINK] > 1;
+	bool many = S_ISREG(e->mode) && e->nlink > 1;
 	struct linked **link = many ? linked_find(u, e) : NULL;
 	struct inode *i;
 
@@ -225,27 +157,27 @@ static struct inode *entry_inode(struct unpack *u, const struct entry *e)
 		i->nlink++;
 		return i;
 	}
-	i = inode_new(u->super, e->field[H_MODE] & (S_IFMT | 07777), NULL);
+	i = inode_new(u->super, e->mode & (S_IFMT | 07777), NULL);
 	if (!i)
 		return NULL;
-	i->uid = e->field[H_UID];
-	i->gid = e->field[H_GID];
-	i->atime_ns = i->mtime_ns = i->ctime_ns = e->field[H_MTIME] * 1000000000ull;
+	i->uid = e->uid;
+	i->gid = e->gid;
+	i->atime_ns = i->mtime_ns = i->ctime_ns = e->mtime * 1000000000ull;
 	if (S_ISCHR(i->mode) || S_ISBLK(i->mode))
-		i->rdev = MAKEDEV(e->field[H_RDEV_MAJOR], e->field[H_RDEV_MINOR]);
+		i->rdev = MAKEDEV(e->rdev_major, e->rdev_minor);
 	if (link && (*link = mem_alloc(sizeof(**link)))) {
-		(*link)->ino = e->field[H_INO];
-		(*link)->major = e->field[H_DEV_MAJOR];
-		(*link)->minor = e->field[H_DEV_MINOR];
+		(*link)->ino = e->ino;
+		(*link)->major = e->dev_major;
+		(*link)->minor = e->dev_minor;
 		(*link)->inode = i;
 		inode_get(i);
 	}
 	return i;
 }
 
-static bool inode_fill(struct unpack *u, struct inode *i, const struct entry *e)
+static bool inode_fill(struct unpack *u, struct inode *i, const struct cpio_entry *e)
 {
-	uint32_t size = e->field[H_SIZE];
+	uint32_t size = e->size;
 
 	if (S_ISLNK(i->mode)) {
 		if (size == 0 || size >= PATH_MAX)
@@ -253,7 +185,7 @@ static bool inode_fill(struct unpack *u, struct inode *i, const struct entry *e)
 		i->target = mem_alloc(size + 1);
 		if (!i->target)
 			return false;
-		memcpy(i->target, e->data, size);
+		memcpy(i->target, u->archive->data + e->offset, size);
 		i->size = strlen(i->target);
 		i->super->names += i->size / LINK_TEXT_UNIT;
 		return i->size > 0;
@@ -278,7 +210,7 @@ static bool mode_is_good(uint32_t mode)
 		S_ISFIFO(mode) || S_ISSOCK(mode);
 }
 
-static bool entry_add(struct unpack *u, const struct entry *e)
+static bool entry_add(struct unpack *u, const struct cpio_entry *e)
 {
 	const char *name;
 	uint32_t len;
@@ -287,22 +219,22 @@ static bool entry_add(struct unpack *u, const struct entry *e)
 	bool good;
 
 	if (dir && len <= 1 && (len == 0 || *name == '.')) {
-		dir->inode->mode = S_IFDIR | (e->field[H_MODE] & 07777);
+		dir->inode->mode = S_IFDIR | (e->mode & 07777);
 		return true;
 	}
-	if (!dir || !name_is_good(name, len) || !mode_is_good(e->field[H_MODE])) {
+	if (strlen(e->name) >= PATH_MAX || !dir || !name_is_good(name, len) || !mode_is_good(e->mode)) {
 		u->problem = u->problem ? u->problem : "an entry has an impossible name or type";
 		return false;
 	}
 	old = dentry_lookup(dir, name, len);
 	if (old && S_ISDIR(old->inode->mode)) {
-		if (!S_ISDIR(e->field[H_MODE])) {
+		if (!S_ISDIR(e->mode)) {
 			u->problem = "a file would replace a directory";
 			return false;
 		}
-		old->inode->mode = e->field[H_MODE] & (S_IFMT | 07777);
-		old->inode->uid = e->field[H_UID];
-		old->inode->gid = e->field[H_GID];
+		old->inode->mode = e->mode & (S_IFMT | 07777);
+		old->inode->uid = e->uid;
+		old->inode->gid = e->gid;
 		return true;
 	}
 	if (old)
@@ -320,43 +252,33 @@ static bool entry_add(struct unpack *u, const struct entry *e)
 
 static void entries_unpack(struct unpack *u)
 {
-	struct entry e;
+	struct cpio_entry e;
+	enum cpio_result result;
 	uint64_t count = 0, at = 0;
+	uint32_t part = 0;
 
-	while (!u->problem && (at = u->pos, entry_next(u, &e))) {
-		if (strcmp(e.name, "TRAILER!!!") == 0) {
-			links_forget(u);
-			continue;
+	while (!u->problem && (at = u->cpio.at, result = cpio_next(&u->cpio, &e)) != CPIO_END) {
+		if (result == CPIO_DAMAGED) {
+			u->problem = "no whole newc entry where one must be";
+			break;
 		}
-		if (strncmp(e.name, "boot/", 5) == 0)
-			continue;
-		if (entry_add(u, &e))
+		if (part != u->cpio.part)
+			links_forget(u);
+		part = u->cpio.part;
+		if (strncmp(e.name, "boot/", 5) != 0 && entry_add(u, &e))
 			count++;
 	}
+	links_forget(u);
 	if (u->problem)
 		server_log("linuxd: the boot archive is damaged at byte %lu: %s", (unsigned long)at, u->problem);
 	if (!count)
 		server_log("linuxd: the boot archive holds no root file system");
 }
 
-void archive_unpack(handle_t archive, struct super *root)
+void archive_unpack(const struct archive *a, struct super *root)
 {
-	struct unpack u = { .vmo = archive, .super = root };
-	struct vmo_info info;
-	int64_t base;
+	struct unpack u = { .archive = a, .super = root };
 
-	if (tess_vmo_query(archive, &info) < 0 || info.size == 0) {
-		server_log("linuxd: the boot archive is missing or empty");
-		return;
-	}
-	u.len = info.size;
-	base = tess_vspace_map(H_SELF, 0, (u.len + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1), MAP_READ, archive, 0);
-	if (base < 0) {
-		server_log("linuxd: the boot archive cannot be mapped (%ld)", (long)base);
-		return;
-	}
-	u.base = (const uint8_t *)(uintptr_t)base;
+	cpio_begin(&u.cpio, a->data, a->len);
 	entries_unpack(&u);
-	links_forget(&u);
-	tess_vspace_unmap(H_SELF, (uint64_t)base, (u.len + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1));
 }

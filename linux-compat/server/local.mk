@@ -10,6 +10,7 @@ process_sources = \
 	linux-compat/server/cred.c \
 	linux-compat/server/exec.c \
 	linux-compat/server/fork.c \
+	linux-compat/server/image.c \
 	linux-compat/server/itimer.c \
 	linux-compat/server/main.c \
 	linux-compat/server/memory.c \
@@ -26,9 +27,10 @@ process_sources = \
 	linux-compat/server/tty_ldisc.c \
 	linux-compat/server/tty_line.c \
 	linux-compat/server/tty_pty.c \
+	linux-compat/server/user.c \
 	linux-compat/server/wait.c
 
-linux_compat_server_linuxd_SOURCES = $(process_sources) $(vfs_sources)
+linux_compat_server_linuxd_SOURCES = $(process_sources) $(vfs_sources) elf/elf_error.c elf/elf_parse.c
 linux_compat_server_linuxd_CPPFLAGS = $(NATIVE_CPPFLAGS)
 linux_compat_server_linuxd_CFLAGS = $(NATIVE_CFLAGS)
 linux_compat_server_linuxd_LDFLAGS = $(NATIVE_LINK)

@@ -56,9 +56,22 @@ static handle_t pool_divide(handle_t own)
 	return (handle_t)pool;
 }
 
+static void archive_map(struct archive *a)
+{
+	struct vmo_info info;
+	status_t status = tess_vmo_query(a->vmo, &info);
+
+	if (status < 0)
+		rt_panic("the boot archive: %s", rt_status_text(status));
+	a->len = info.size;
+	a->data = rt_vmo_map(a->vmo, a->len, MAP_READ | MAP_SHARED_ABI);
+	if (!a->data)
+		rt_panic("the boot archive (%lu bytes) cannot be mapped", (unsigned long)a->len);
+}
+
 int main(void)
 {
-	handle_t archive = rt_grant_need("archive");
+	struct archive archive = { .vmo = rt_grant_need("archive") };
 	int error;
 
 	server_endpoint = rt_grant_need("endpoint");
@@ -68,8 +81,10 @@ int main(void)
 	mem_wire();
 	clock_init();
 	command_line_read();
-	exec_init(archive);
-	vfs_init(archive);
+	archive_map(&archive);
+	image_init(&archive);
+	vfs_init(&archive);
+	rt_pages_unmap((void *)archive.data, archive.len);
 	tty_init();
 	error = exec_first(command_line());
 	if (error) {

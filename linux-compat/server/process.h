@@ -99,6 +99,10 @@ struct image {
 struct image *image_by_badge(uint64_t badge);
 struct image *image_alloc(struct process *p, enum image_role role);	/* NULL: no memory or table full */
 void image_free(struct image *i);	/* its task is dead or was never started: closes the handles */
+void image_init(const struct archive *a);	/* the translator, vdso and clock page that every program gets */
+void image_thread_args(struct thread_args *a, const struct image *i);	/* window and entries of the translator */
+/* Make and start its task; table is consumed.  On failure a task that was made is killed, the image stays. */
+status_t image_start(struct image *i, handle_t table, handle_t file, handle_t args);
 
 /* --- groups and sessions ------------------------------------------------------------------------------------ */
 struct session {
@@ -235,7 +239,6 @@ void thread_free(struct thread *t);
 		t = CONTAINER(t->link.next, struct thread, link))
 
 /* --- exec.c, fork.c ----------------------------------------------------------------------------------------------------- */
-void exec_init(handle_t archive);	/* the translator, vdso and clock page that every program gets */
 int exec_first(const char *command_line);	/* starts pid 1 */
 void exec_abort(struct process *p, int error);	/* the loading image is gone or hopeless */
 void exec_image_dead(struct image *i);	/* an IMAGE_OLD or IMAGE_LOADING one */
@@ -246,7 +249,6 @@ bool exec_holds(const struct process *p);
 void vfork_release(struct process *child);
 void process_start_failed(struct process *p, int error);	/* pid 1 cannot run */
 void process_usage_keep(struct process *p, const struct image *i);	/* what i used counts for p from now on */
-int image_thread_args(struct thread_args *a, const struct image *i);	/* window and entries of the translator */
 void process_apply_ceilings(struct process *p, handle_t task, bool first);
 void cpu_limit_arm(struct process *p);
 uint8_t process_priority(const struct process *p);

@@ -86,8 +86,13 @@ struct mount;
 struct path { struct mount *mount; struct dentry *dentry; };	/* counted references of both */
 struct fs_view { struct path root, cwd; uint32_t umask; uint32_t refs; };	/* CLONE_FS shares it */
 
+/* --- archive.c ------------------------------------------------------------------------------------ */
+struct archive { handle_t vmo; const uint8_t *data; uint64_t len; };	/* the boot archive, mapped */
+/* The range lies in the archive; false: no memory for it. */
+bool archive_copy(const struct archive *a, uint64_t offset, uint64_t len, handle_t to, uint64_t to_offset);
+
 /* --- vfs.c and friends (names) ------------------------------------------------------------------ */
-void vfs_init(handle_t archive_vmo);				/* mounts the root tmpfs, fills it from the boot archive */
+void vfs_init(const struct archive *a);				/* mounts the root tmpfs, fills it from the boot archive */
 struct fs_view *fs_view_new(void);				/* at the root, umask 022 */
 struct fs_view *fs_view_clone(const struct fs_view *v);
 void fs_view_put(struct fs_view *v);

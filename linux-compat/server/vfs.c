@@ -7,7 +7,7 @@
 #include "vfs.h"
 
 /* Mounts the root, fills it from the boot archive, and puts /dev over its dev. */
-void vfs_init(handle_t archive_vmo)
+void vfs_init(const struct archive *a)
 {
 	struct super *root;
 
@@ -19,7 +19,7 @@ void vfs_init(handle_t archive_vmo)
 		return;
 	}
 	mount_init(root);
-	archive_unpack(archive_vmo, root);
+	archive_unpack(a, root);
 	if (!devtmpfs_super() || mount_at("devtmpfs", "dev") < 0)
 		server_log("linuxd: /dev is not mounted: the root has no such directory");
 }

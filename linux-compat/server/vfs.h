@@ -418,7 +418,7 @@ void mount_peers_text(const struct mount *m, struct text *out);
 
 /* --- file systems --------------------------------------------------------------------------------------- */
 extern const struct fs_type tmpfs_type, rootfs_type, devtmpfs_type, devpts_type, proc_type, sysfs_type;
-void archive_unpack(handle_t archive, struct super *root);
+void archive_unpack(const struct archive *a, struct super *root);
 struct super *devtmpfs_super(void);
 struct super *devpts_super(void);
 const struct device_ops *device_find(uint32_t rdev);

@@ -11,7 +11,7 @@
  * Tested:  tests/boot; the parser in elf/test
  */
 #include <elf/elf_load.h>
-#include "cpio.h"
+#include <lib/rt/cpio.h>
 #include "init.h"
 
 static struct elf_image image;

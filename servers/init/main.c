@@ -10,8 +10,8 @@
  * Fails:   whatever keeps the machine from coming up is one line in the log and power off with code 3.
  * Tested:  tests/boot; its parsers in servers/init/test
  */
+#include <lib/rt/cpio.h>
 #include <lib/rt/ipc.h>
-#include "cpio.h"
 #include "init.h"
 
 #define CODE_FAILED	3		/* of the machine */

@@ -18,6 +18,7 @@ sources=$(sed -n 's,^\t\(linux-compat/server/[a-z_]*\.c\).*,\1,p' "$top/linux-co
 flags="-std=gnu11 -O1 -g -Wall -Wextra -Wno-maybe-uninitialized -fno-builtin-snprintf -fsanitize=address,undefined"
 cd "$top"
 # shellcheck disable=SC2086
-gcc $flags -fno-sanitize-recover=all -I"$out" -I. $sources lib/rt/string.c lib/rt/format.c lib/rt/number.c \
+gcc $flags -fno-sanitize-recover=all -I"$out" -I. $sources lib/rt/cpio.c lib/rt/string.c lib/rt/format.c lib/rt/number.c \
+	elf/elf_error.c elf/elf_parse.c \
 	linux-compat/server/test/process_mock.c -o "$out/process_test"
 exec "$out/process_test"

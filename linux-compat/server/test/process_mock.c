@@ -434,6 +434,11 @@ void vfs_request(struct request *r)
 }
 struct file *file_by_cookie(uint64_t cookie) { return (struct file *)(uintptr_t)cookie; }
 void file_closed(uint64_t cookie) { (void)cookie; }
+bool archive_copy(const struct archive *a, uint64_t offset, uint64_t len, handle_t to, uint64_t to_offset)
+{
+	(void)a, (void)offset, (void)len, (void)to, (void)to_offset;
+	return true;
+}
 struct fs_view *fs_view_new(void)
 {
 	struct fs_view *v = calloc(1, sizeof(*v));

@@ -139,6 +139,7 @@ static void one(void)
 int main(int argc, char **argv)
 {
 	static const uint8_t nothing[1];
+	struct archive archive;
 	int seconds = argc > 1 ? atoi(argv[1]) : 5;
 	time_t end = time(NULL) + seconds;
 	unsigned seed = argc > 2 ? (unsigned)atoi(argv[2]) : (unsigned)end;
@@ -146,7 +147,8 @@ int main(int argc, char **argv)
 
 	fprintf(stderr, "# seed %u\n", seed);
 	srand(seed);
-	vfs_init(mock_archive(nothing, 1));
+	archive = mock_archive(nothing, 1);
+	vfs_init(&archive);
 	for (uint32_t n = 0; n < 4; n++)
 		procs[n] = mock_process(n + 1, n < 2 ? 0 : 1000 + n, n < 2 ? 0 : 1000);
 	mock_call(procs[0], 0, LX_MKDIR, 0777, 0, 0, "/proc", 6);

@@ -18,6 +18,6 @@ sources=$(sed -n 's,^\t\(linux-compat/server/[a-z_]*\.c\).*,\1,p' "$top/linux-co
 flags="-std=gnu11 -O1 -g -Wall -Wextra -Wno-maybe-uninitialized -fsanitize=address,undefined"
 cd "$top"
 # shellcheck disable=SC2086
-gcc $flags -fno-sanitize-recover=all -I"$out" -I. $sources linux-compat/server/test/vfs_mock.c \
+gcc $flags -fno-sanitize-recover=all -I"$out" -I. $sources lib/rt/cpio.c linux-compat/server/test/vfs_mock.c \
 	"linux-compat/server/test/$name.c" -o "$out/$name"
 exec "$out/$name" "${FUZZ_SECONDS:-60}"

@@ -169,12 +169,12 @@ status_t tess_vspace_unmap(handle_t v, uint64_t addr, uint64_t len)
 	return 0;
 }
 
-handle_t mock_archive(const void *data, uint64_t len)
+struct archive mock_archive(const void *data, uint64_t len)
 {
 	handle_t h = (handle_t)object_new(OBJ_VMO);
 
 	tess_vmo_write(h, 0, data, len);
-	return h;
+	return (struct archive){ h, object_of(h)->data, len };
 }
 
 int64_t tess_pool_create(handle_t parent, uint64_t limit) { (void)parent; (void)limit; return object_new(OBJ_POOL); }

@@ -44,7 +44,7 @@ void mock_close(handle_t h);		/* the client's last slot: the close notice is del
 const struct mock_descriptor *mock_descriptor(handle_t h);
 int64_t mock_content_write(handle_t descriptor, uint64_t offset, const void *data, uint64_t len);
 uint64_t mock_content_size(handle_t descriptor);
-handle_t mock_archive(const void *data, uint64_t len);
+struct archive mock_archive(const void *data, uint64_t len);
 uint32_t mock_objects(void);		/* live ones: leaks show here */
 uint64_t mock_bytes(void);		/* live allocations */
 const char *mock_log(void);

@@ -184,29 +184,29 @@ static void test_archive_damaged(void)
 {
 	for (uint32_t len = 1; len < archive_len; len += len < 600 ? 1 : 97) {
 		struct super *s = super_new(&tmpfs_type);
-		handle_t h = mock_archive(archive, len);
+		struct archive a = mock_archive(archive, len);
 
 		tmpfs_type.fill(s, "");
-		archive_unpack(h, s);
+		archive_unpack(&a, s);
 		s->refs = 1;
 		super_put(s);
-		tess_handle_close(h);
+		tess_handle_close(a.vmo);
 	}
 	srand(1);
 	for (int round = 0; round < 300; round++) {
 		static uint8_t bad[sizeof(archive)];
 		struct super *s = super_new(&tmpfs_type);
-		handle_t h;
+		struct archive a;
 
 		memcpy(bad, archive, archive_len);
 		for (int n = 0; n < 4; n++)
 			bad[(uint32_t)rand() % (round & 1 ? 2000 : archive_len)] = (uint8_t)rand();
-		h = mock_archive(bad, archive_len);
+		a = mock_archive(bad, archive_len);
 		tmpfs_type.fill(s, "");
-		archive_unpack(h, s);
+		archive_unpack(&a, s);
 		s->refs = 1;
 		super_put(s);
-		tess_handle_close(h);
+		tess_handle_close(a.vmo);
 	}
 	OK(strstr(mock_log(), "archive") != NULL, "a damaged archive is one line of the log");
 }
@@ -651,8 +651,11 @@ static void test_no_leaks(void)
 
 int main(void)
 {
+	struct archive a;
+
 	archive_make();
-	vfs_init(mock_archive(archive, archive_len));
+	a = mock_archive(archive, archive_len);
+	vfs_init(&a);
 	root = mock_process(1, 0, 0);
 	user = mock_process(2, 1000, 1000);
 	other = mock_process(3, 1001, 1001);

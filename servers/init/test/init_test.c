@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <lib/test/tap.h>
-#include "../cpio.h"
+#include <lib/rt/cpio.h>
 #include "../manifest.h"
 
 /* libc of this age has none; what the native runtime's does is tested in lib/rt/test */

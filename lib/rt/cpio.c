@@ -1,24 +1,21 @@
 /*
- * cpio.c -- reading the boot archive: "newc" cpio archives one after the other, with any run of NULs
- * before each.
+ * cpio.c -- reading the boot archive.
  *
  * Owns:    nothing; entries point into the archive.
  * Fails:   CPIO_DAMAGED for a header, a name or data that does not lie in the archive, a bad number, a
  *          missing trailer.  cpio_next may then not be called again.
- * Tested:  servers/init/test/init_test.c
- *
- * Format: Linux, Documentation/driver-api/early-userspace/buffer-format.rst
+ * Tested:  servers/init/test/init_test.c, linux-compat/server/test/vfs_test.c
  */
-#include <lib/rt/str.h>
 #include "cpio.h"
+#include "str.h"
 
 #define HEADER_LEN	110
+#define MAGIC_LEN	6
 #define FIELD_LEN	8
-enum field { FIELD_MODE = 1, FIELD_SIZE = 6, FIELD_NAME_LEN = 11 };
+#define FIELDS		13
 
-static bool field_read(const uint8_t *header, unsigned field, uint32_t *value)
+static bool field_read(const uint8_t *p, uint32_t *value)
 {
-	const uint8_t *p = header + 6 + field * FIELD_LEN;
 	uint32_t n = 0;
 
 	for (unsigned i = 0; i < FIELD_LEN; i++) {
@@ -33,6 +30,19 @@ static bool field_read(const uint8_t *header, unsigned field, uint32_t *value)
 		n = n << 4 | digit;
 	}
 	*value = n;
+	return true;
+}
+
+static bool header_read(const uint8_t *header, struct cpio_entry *e)
+{
+	uint32_t *const fields[FIELDS] = { &e->ino, &e->mode, &e->uid, &e->gid, &e->nlink, &e->mtime, &e->size,
+		&e->dev_major, &e->dev_minor, &e->rdev_major, &e->rdev_minor, &e->name_size, &e->check };
+
+	if (memcmp(header, "070701", MAGIC_LEN) != 0)
+		return false;
+	for (unsigned i = 0; i < FIELDS; i++)
+		if (!field_read(header + MAGIC_LEN + i * FIELD_LEN, fields[i]))
+			return false;
 	return true;
 }
 
@@ -56,25 +66,18 @@ enum cpio_result cpio_next(struct cpio *c, struct cpio_entry *e)
 {
 	for (;;) {
 		const uint8_t *header = c->data + c->at;
-		uint32_t mode, size, name_len;
 		uint64_t name_end, data_end;
-		const char *name;
 
-		if (c->len - c->at < HEADER_LEN)
+		if (c->len - c->at < HEADER_LEN || !header_read(header, e))
 			return CPIO_DAMAGED;
-		if (memcmp(header, "070701", 6) || !field_read(header, FIELD_MODE, &mode) ||
-		    !field_read(header, FIELD_SIZE, &size) || !field_read(header, FIELD_NAME_LEN, &name_len))
+		e->name = (const char *)header + HEADER_LEN;
+		name_end = c->at + HEADER_LEN + e->name_size;
+		if (name_end > c->len || !memchr(e->name, 0, e->name_size))
 			return CPIO_DAMAGED;
-		name_end = c->at + HEADER_LEN + name_len;
-		if (!name_len || name_end > c->len || !memchr(header + HEADER_LEN, 0, name_len))
-			return CPIO_DAMAGED;
-		name = (const char *)header + HEADER_LEN;
-		e->name = name;
-		e->mode = mode;
 		e->offset = round_up_4(name_end);
-		e->size = size;
-		data_end = e->offset + size;
-		if (!strcmp(name, "TRAILER!!!")) {
+		data_end = e->offset + e->size;
+		if (!strcmp(e->name, "TRAILER!!!")) {
+			c->part++;
 			c->at = name_end;
 			skip_padding(c);
 			if (c->at == c->len)
