@@ -33,7 +33,8 @@
 	X(RESUME, "resume")		/* the mark is gone, the thread is not woken yet */ \
 	X(KILL, "kill")			/* marked to die, not woken yet */ \
 	X(EXIT, "exit")			/* a thread on its way out still has its memory */ \
-	X(FINISH, "finish")		/* a task has lost everything, its death is not told yet */
+	X(FINISH, "finish")		/* a task has lost everything, its death is not told yet */ \
+	X(CUT, "cut")			/* a pager has ended, some of its contents are still to be cut off */
 
 enum delay_point {
 #define X(point, name) DELAY_##point,

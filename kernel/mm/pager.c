@@ -16,6 +16,7 @@
  * Tested:  kernel/test/pager_test.c, programs/selftest/pager.c
  */
 #include "local.h"
+#include "delay.h"
 #include "ipc.h"
 #include "lease.h"
 
@@ -146,13 +147,15 @@ void paged_free(struct vmo *v)
 
 /* --- asking: pager_lock is held ----------------------------------------------------------------------------- */
 
+/* Of a pager that is just ending nobody is told: who waits is answered when its content is cut off. */
 static void ask(struct page_wait *w)
 {
 	struct pager *p = w->paged->pager;
 
 	list_push_back(&p->asking, &w->ask);
 	p->ask.words[0] = p->generation;
-	endpoint_notify(p->endpoint, &p->ask, NOTICE_PAGE);
+	if (likely(p->endpoint))
+		endpoint_notify(p->endpoint, &p->ask, NOTICE_PAGE);
 }
 
 /* The first that waits for the same; w itself is in the list. */
@@ -363,6 +366,7 @@ void pager_end(struct pager *p)
 		if (content_cut(paged_of(n))) {
 			spin_unlock(&pager_lock);
 			object_put(&c->object);
+			delay(DELAY_CUT);
 			spin_lock(&pager_lock);
 		}
 	}

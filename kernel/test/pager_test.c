@@ -355,6 +355,17 @@ static void destroyed(void)
 	end();
 }
 
+/* pager_end on another CPU: the endpoint is gone, this content's turn comes while the thread waits. */
+static void ending(void)
+{
+	begin(PG(3));
+	pager->endpoint = NULL;
+	host_sleep = destroy;
+	CHECK(content_read(content, PG(2), BUF, 1) == E_IO && list_empty(&pager->asking));
+	pager->endpoint = &endpoint;	/* for its reference */
+	end();
+}
+
 /* --- tells ------------------------------------------------------------------------------------------------------- */
 
 static uint64_t told(void)
@@ -405,6 +416,7 @@ int main(void)
 		{ "nothing is lost for want of memory", starved },
 		{ "a new server finds the contents and is asked again", attach },
 		{ "without its pager a content keeps what it holds and takes nothing", destroyed },
+		{ "a pager that is just ending is not told of requests", ending },
 		{ "tells are coalesced and come for what was asked only", tells },
 		{ "nothing is left", nothing_left },
 	};

@@ -287,6 +287,55 @@ static void a_destroyed_pager_fails_who_waits(void)
 	end(&child);
 }
 
+#define HELD_CONTENTS 32ull		/* with a dirty page and many others each: the end of the pager takes a while */
+#define HELD_BYTES (1ull << 20)
+
+static void client_asks(uint64_t own, uint64_t unused)
+{
+	uint8_t byte;
+	int64_t n;
+
+	(void)unused;
+	do
+		n = tess_vmo_read((handle_t)own, 0, &byte, 1);
+	while (n == E_NOSPACE);
+	SAY(n == E_IO, 1);
+}
+
+static void client_refuses(uint64_t own, uint64_t unused)
+{
+	(void)unused;
+	while (tess_pager_refuse((handle_t)own, 0, PAGE_SIZE, PAGER_DATA, (uint64_t)E_NOSPACE) == 0)
+		;
+}
+
+/* One child asks for a page again and again, another refuses it, while this one ends the pager. */
+static void a_pager_ends_while_others_ask(void)
+{
+	struct child asks, refuses;
+	uint8_t byte = 1;
+
+	begin(PAGES * PAGE_SIZE, &asks);
+	NEED(child_create(&refuses, 2 << 20, H_NONE, 0));
+	for (uint64_t i = 0; i < HELD_CONTENTS; i++) {
+		handle_t held = NEED_HANDLE(tess_pager_content(pager, H_SELF, HELD_BYTES, KEY - 1 - i));
+
+		CHECK_IS(tess_pager_supply(held, 0, H_NONE, 0, HELD_BYTES), 0);
+		CHECK_IS(tess_pager_mark(held, 0, PAGE_SIZE, PAGE_BACKED), 0);
+		CHECK_IS(tess_vmo_write(held, 0, &byte, 1), 1);
+		tess_handle_close(held);
+	}
+	NEED(child_run(&refuses, client_refuses, (uint64_t)NEED(child_give(&refuses, content)), 0));
+	NEED(child_run(&asks, client_asks, (uint64_t)NEED(child_give(&asks, content)), 0));
+	CHECK_IS(tess_ipc_recv(endpoint, rt_mono_ns() + TIMEOUT_NS), 0);
+	CHECK(utcb()->msg.via == NOTICE_PAGE);
+	CHECK_IS(tess_pager_destroy(pager), 0);
+	CHECK(serve_until_death() == 0);
+	CHECK_IS(tess_task_kill(refuses.task, 0), 0);
+	child_drop(&refuses);
+	end(&asks);
+}
+
 /* --- what a server is told ----------------------------------------------------------------------------------------- */
 
 static void client_looks(uint64_t fd, uint64_t own)
@@ -446,6 +495,7 @@ const struct test tests_pager[] = {
 	{ "a new server is asked what the last one left", a_new_server_is_asked_again },
 	{ "who waits for a page can be killed", who_waits_for_a_page_can_be_killed },
 	{ "a destroyed pager fails who waits", a_destroyed_pager_fails_who_waits },
+	{ "a pager ends while others ask it", a_pager_ends_while_others_ask },
 	{ "an attribute record is its server's to write and everybody's to read",
 	  a_record_is_written_by_its_server_and_read_by_all },
 	{ "the last close of a descriptor is told, with its cookie and its koid", the_last_close_is_told },
