@@ -148,11 +148,6 @@ int main(void)
 		{ "a timer fires once, or in periods, and not after it was disarmed", timers },
 		{ "due timers cannot keep the CPU", too_many_timers },
 	};
-	uint64_t objects;
-	int bad;
 
-	host_init();
-	objects = host_objects();
-	bad = tap_run(cases, ARRAY_SIZE(cases));
-	return bad || host_objects() != objects;
+	return host_main(cases, ARRAY_SIZE(cases));
 }

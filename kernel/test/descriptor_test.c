@@ -201,11 +201,6 @@ int main(void)
 		{ "two threads read one description without overlap", threads_share },
 		{ "a failed allocation leaves nothing behind", no_memory },
 	};
-	uint64_t objects;
-	int bad;
 
-	host_init();
-	objects = host_objects();
-	bad = tap_run(cases, ARRAY_SIZE(cases));
-	return bad || host_objects() != objects;
+	return host_main(cases, ARRAY_SIZE(cases));
 }

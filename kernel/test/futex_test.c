@@ -159,9 +159,6 @@ int main(void)
 		{ "the word is compared after its page has come", late_page },
 		{ "an interrupted sleeper is queued no more; a wake before counts", interrupted },
 	};
-	int bad;
 
-	host_init();
-	bad = tap_run(cases, ARRAY_SIZE(cases));
-	return bad || kernel_vspace.object.refs != 1;
+	return host_main(cases, ARRAY_SIZE(cases));
 }

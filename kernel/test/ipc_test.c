@@ -494,13 +494,6 @@ int main(void)
 		{ "a closed endpoint keeps no notice", notices_of_a_closed_endpoint },
 		{ "every thread's fault is heard", every_thread_has_its_fault_notice },
 	};
-	uint64_t objects, used;
-	int bad;
 
-	host_init();
-	objects = host_objects();
-	used = host_kmem_used;
-	bad = tap_run(cases, ARRAY_SIZE(cases));
-	host_pass(10000000);
-	return bad || host_objects() != objects || host_kmem_used > used + 65536 * sizeof(struct slot);
+	return host_main(cases, ARRAY_SIZE(cases));
 }

@@ -300,12 +300,6 @@ int main(void)
 		{ "what is made through a lent capability is lent", made_through },
 		{ "a lease below an ended one has ended", born_ended },
 	};
-	uint64_t objects, used;
-	int bad;
 
-	host_init();
-	objects = host_objects();
-	used = host_kmem_used;
-	bad = tap_run(cases, ARRAY_SIZE(cases));
-	return bad || host_objects() != objects || host_kmem_used > used + 65536 * sizeof(struct slot);
+	return host_main(cases, ARRAY_SIZE(cases));
 }

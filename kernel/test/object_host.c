@@ -382,6 +382,11 @@ uint64_t host_objects(void)
 	return n;
 }
 
+uint64_t host_kmem_beside_tables(void)
+{
+	return host_kmem_used - (task.handles->capacity + task.descriptors->capacity) * sizeof(struct slot);
+}
+
 void host_init(void)
 {
 	void *ram = mmap((void *)DIRECT_MAP, FRAMES * PAGE_SIZE, PROT_READ | PROT_WRITE,

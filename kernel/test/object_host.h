@@ -28,6 +28,30 @@ extern bool host_absent_for_good;	/* faulting it in fails */
 extern void (*host_on_fault)(void);	/* runs once when a page is brought in: no lock is held then */
 uint64_t host_objects(void);		/* live objects but threads */
 
+/* Memory of the kernel's but that of the task's tables, which grow and never shrink. */
+uint64_t host_kmem_beside_tables(void);
+
 #define USER(p) ((uint64_t)(p))
+
+/* The whole of a test: its cases hold, and leave no object, frame or memory behind. */
+static inline int host_main(const struct tap_case *cases, unsigned count)
+{
+	uint64_t objects, threads, kmem;
+	int bad;
+
+	host_init();
+	objects = host_objects();
+	threads = object_counts[OBJ_THREAD];
+	kmem = host_kmem_beside_tables();
+	bad = tap_run(cases, count);
+	host_pass(10000000);		/* what is put off is done */
+	if (host_objects() == objects && object_counts[OBJ_THREAD] == threads && !host_frames_used &&
+	    host_kmem_beside_tables() == kmem)
+		return bad;
+	printf("Bail out! left behind: %ld objects, %ld threads, %ld frames, %ld bytes\n",
+	       (long)(host_objects() - objects), (long)(object_counts[OBJ_THREAD] - threads),
+	       (long)host_frames_used, (long)(host_kmem_beside_tables() - kmem));
+	return 1;
+}
 
 #endif

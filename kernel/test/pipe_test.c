@@ -254,11 +254,6 @@ int main(void)
 		{ "a failed allocation leaves nothing behind", no_memory },
 		{ "a packet is read whole or not at all", packets },
 	};
-	uint64_t objects;
-	int bad;
 
-	host_init();
-	objects = host_objects();
-	bad = tap_run(cases, ARRAY_SIZE(cases));
-	return bad || host_objects() != objects || host_frames_used;
+	return host_main(cases, ARRAY_SIZE(cases));
 }

@@ -94,12 +94,6 @@ int main(void)
 		{ "closing what is polled wakes and harms nobody", closed },
 		{ "a failed allocation leaves nothing behind", no_memory },
 	};
-	uint64_t objects, used;
-	int bad;
 
-	host_init();
-	objects = host_objects();
-	used = host_kmem_used;
-	bad = tap_run(cases, ARRAY_SIZE(cases));
-	return bad || host_objects() != objects || host_kmem_used != used;
+	return host_main(cases, ARRAY_SIZE(cases));
 }

@@ -42,6 +42,5 @@ int main(void)
 		{ "random bytes fill the buffer, no more, and differ", fill },
 	};
 
-	host_init();
-	return tap_run(cases, ARRAY_SIZE(cases));
+	return host_main(cases, ARRAY_SIZE(cases));
 }

@@ -304,11 +304,6 @@ int main(void)
 		{ "CPU time is told apart as the ticks were, adds up, and is never taken back", times_apart },
 		{ "a sleeper of the shared priority runs when it is woken, and has saved up little", sleepers },
 	};
-	uint64_t threads;
-	int bad;
 
-	host_init();
-	threads = object_counts[OBJ_THREAD];
-	bad = tap_run(cases, ARRAY_SIZE(cases));
-	return bad || object_counts[OBJ_THREAD] != threads;
+	return host_main(cases, ARRAY_SIZE(cases));
 }

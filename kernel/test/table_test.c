@@ -139,11 +139,6 @@ int main(void)
 		{ "the end of a lease revokes what lives under it", leases },
 		{ "a failed allocation changes nothing", no_memory },
 	};
-	uint64_t objects;
-	int bad;
 
-	host_init();
-	objects = host_objects();
-	bad = tap_run(cases, ARRAY_SIZE(cases));
-	return bad || host_objects() != objects;
+	return host_main(cases, ARRAY_SIZE(cases));
 }

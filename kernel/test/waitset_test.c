@@ -168,12 +168,6 @@ int main(void)
 		{ "a sleeper is woken by what becomes ready", sleep_and_wake },
 		{ "the capability's rights are checked", rights },
 	};
-	uint64_t objects, used;
-	int bad;
 
-	host_init();
-	objects = host_objects();
-	used = host_kmem_used;
-	bad = tap_run(cases, ARRAY_SIZE(cases));
-	return bad || host_objects() != objects || host_kmem_used != used;
+	return host_main(cases, ARRAY_SIZE(cases));
 }

@@ -8,19 +8,13 @@
  * Fails:   -ENOMEM, -ENFILE, -EINVAL as the man pages say.
  * Tested:  tests/linux/time.c, tests/linux/memory.c
  */
+#include "itimerspec.h"
 #include "vfs.h"
 
 #define ANON_INODE_MAGIC	0x09041934u
-#define NS_PER_SEC		1000000000ull
 #define CLOCKS_OF_TIMERFD	(1u << 0 | 1u << 1 | 1u << 7)	/* REALTIME, MONOTONIC, BOOTTIME */
-#define CLOCK_REALTIME		0u
-#define TIMER_ABSTIME		1u
 #define MFD_ALLOW_SEALING	2u
 #define MEMFD_NAME_MAX		249u
-
-struct linux_time { int64_t sec, nsec; };
-struct linux_times { struct linux_time interval, value; };	/* struct itimerspec */
-_Static_assert(sizeof(struct linux_times) == 32, "struct itimerspec of x86-64");
 
 const struct fs_type anon_type = { "anon_inodefs", ANON_INODE_MAGIC, true, NULL, NULL };
 static struct mount *anon_mount;
@@ -204,45 +198,18 @@ void request_timerfd(struct request *r)
 	request_reply_cap(r, 0, cap);
 }
 
-static void timespec_of(uint64_t ns, struct linux_time *ts)
+static struct linux_itimerspec timerfd_state(const struct timerfd *t)
 {
-	ts->sec = (int64_t)(ns / NS_PER_SEC);
-	ts->nsec = (int64_t)(ns % NS_PER_SEC);
-}
+	uint64_t now = clock_mono_ns(), left = t->expires_ns > now ? t->expires_ns - now : 1;
 
-static bool timespec_ns(const struct linux_time *ts, uint64_t *ns)
-{
-	*ns = (uint64_t)ts->sec * NS_PER_SEC + (uint64_t)ts->nsec;
-	return ts->sec >= 0 && ts->sec < 1ll << 33 && ts->nsec >= 0 && ts->nsec < (int64_t)NS_PER_SEC;
-}
-
-static struct linux_times timerfd_state(const struct timerfd *t)
-{
-	struct linux_times state;
-	uint64_t now = clock_mono_ns();
-
-	timespec_of(t->interval_ns, &state.interval);
-	timespec_of(t->expires_ns == 0 ? 0 : t->expires_ns > now ? t->expires_ns - now : 1, &state.value);
-	return state;
-}
-
-/* A deadline of the wall clock, as one of the monotonic: nobody can set the wall clock yet. */
-static uint64_t timerfd_deadline(const struct timerfd *t, uint64_t value, uint64_t flags)
-{
-	uint64_t now = clock_mono_ns(), wall = clock_real_ns();
-
-	if (!(flags & TIMER_ABSTIME))
-		return value + now;
-	if (t->clock == CLOCK_REALTIME)
-		return value > wall ? value - wall + now : now;
-	return value;
+	return (struct linux_itimerspec){ timespec_of(t->interval_ns), timespec_of(t->expires_ns ? left : 0) };
 }
 
 /* timerfd_settime(2): [1] 1, payload struct itimerspec, [2] flags; timerfd_gettime(2): [1] 0. */
 void timerfd_request(struct request *r, struct file *f)
 {
 	struct timerfd *t = f->device == &timerfd_ops ? file_private(f) : NULL;
-	struct linux_times new, old;
+	struct linux_itimerspec old;
 	uint64_t value, interval;
 
 	if (!t) {
@@ -251,19 +218,14 @@ void timerfd_request(struct request *r, struct file *f)
 	}
 	old = timerfd_state(t);
 	if (r->words[1] == 1) {
-		if (r->payload_len != sizeof(new) || r->words[2] & ~3ull) {
-			request_reply(r, -EINVAL);
-			return;
-		}
-		memcpy(&new, r->payload, sizeof(new));
-		if (!timespec_ns(&new.value, &value) || !timespec_ns(&new.interval, &interval)) {
+		if (r->words[2] & ~3ull || !itimerspec_read(r, &interval, &value)) {
 			request_reply(r, -EINVAL);
 			return;
 		}
 		timer_cancel(&t->timer);
 		tess_counter_wait(t->counter, 0);	/* what it has counted was of the old time */
 		t->interval_ns = interval;
-		t->expires_ns = value ? timerfd_deadline(t, value, r->words[2]) : 0;
+		t->expires_ns = value ? timer_deadline(t->clock, value, r->words[2]) : 0;
 		if (t->expires_ns)
 			timer_after(&t->timer, t->expires_ns, timerfd_fire, t);
 	}

@@ -6,11 +6,10 @@
  * Fails:   EINVAL, EAGAIN (too many timers, no memory), ENOTSUP for CPU-time POSIX timers.
  * Tested:  linux-compat/server/test/process_test.c, tests/linux
  */
+#include "itimerspec.h"
 #include "process.h"
 
 enum timer_notify { SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD, SIGEV_THREAD_ID = 4 };
-enum timer_clock { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPU, CLOCK_THREAD_CPU, CLOCK_BOOTTIME = 7 };
-#define TIMER_ABSTIME 1u
 
 struct posix_timer {
 	struct posix_timer *next;
@@ -324,29 +323,15 @@ static struct linux_itimerspec posix_state(const struct posix_timer *t)
 		series_advance(&next, t->interval_ns, now);	/* nobody is told: it does not ring */
 	if (next > now || (next != 0 && t->notify != SIGEV_NONE))
 		left = next > now ? next - now : 1;
-	return (struct linux_itimerspec){
-		.interval = { (int64_t)(t->interval_ns / NS_PER_SEC), (int64_t)(t->interval_ns % NS_PER_SEC) },
-		.value = { (int64_t)(left / NS_PER_SEC), (int64_t)(left % NS_PER_SEC) },
-	};
-}
-
-static bool timespec_ns(const struct linux_timespec *t, uint64_t *ns)
-{
-	*ns = (uint64_t)t->sec * NS_PER_SEC + (uint64_t)t->nsec;
-	return t->sec >= 0 && t->sec < (1ll << 33) && t->nsec >= 0 && t->nsec < (int64_t)NS_PER_SEC;
+	return (struct linux_itimerspec){ timespec_of(t->interval_ns), timespec_of(left) };
 }
 
 static void posix_settime(struct request *r, struct posix_timer *t)
 {
-	struct linux_itimerspec new, old = posix_state(t);
-	uint64_t value, interval, now = clock_mono_ns(), real = clock_real_ns();
+	struct linux_itimerspec old = posix_state(t);
+	uint64_t value, interval;
 
-	if (r->payload_len != sizeof(new)) {
-		request_reply(r, -EINVAL);
-		return;
-	}
-	memcpy(&new, r->payload, sizeof(new));
-	if (!timespec_ns(&new.value, &value) || !timespec_ns(&new.interval, &interval)) {
+	if (!itimerspec_read(r, &interval, &value)) {
 		request_reply(r, -EINVAL);
 		return;
 	}
@@ -356,11 +341,7 @@ static void posix_settime(struct request *r, struct posix_timer *t)
 	t->interval_ns = interval;
 	t->overrun = t->overrun_next = t->overrun_taken = 0;
 	if (value != 0) {
-		if (!(r->words[3] & TIMER_ABSTIME))
-			value += now;
-		else if (t->clock == CLOCK_REALTIME)
-			value = value > real ? value - real + now : now;
-		t->expires_ns = value ? value : 1;
+		t->expires_ns = timer_deadline((uint32_t)t->clock, value, r->words[3]);
 		if (t->notify != SIGEV_NONE)
 			timer_after(&t->timer, t->expires_ns, posix_fire, t);
 	}

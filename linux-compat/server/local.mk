@@ -37,7 +37,7 @@ linux_compat_server_linuxd_LDFLAGS = $(NATIVE_LINK)
 linux_compat_server_linuxd_LDADD = $(NATIVE_LIB)
 linux_compat_server_linuxd_DEPENDENCIES = $(NATIVE_DEPS)
 
-EXTRA_DIST += linux-compat/server/README.md linux-compat/server/manifest linux-compat/server/process.h \
+EXTRA_DIST += linux-compat/server/README.md linux-compat/server/itimerspec.h linux-compat/server/manifest linux-compat/server/process.h \
 	linux-compat/server/process_uapi.h linux-compat/server/server.h linux-compat/server/tty.h \
 	linux-compat/server/uapi.h linux-compat/translator/image.h
 

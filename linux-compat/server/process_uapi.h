@@ -52,9 +52,7 @@ enum linux_idtype { P_ALL, P_PID, P_PGID, P_PIDFD };
 #define CSIGNAL		0xffu
 
 struct linux_timeval { int64_t sec, usec; };
-struct linux_timespec { int64_t sec, nsec; };
 struct linux_itimerval { struct linux_timeval interval, value; };
-struct linux_itimerspec { struct linux_timespec interval, value; };
 enum linux_itimer { ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF };
 struct linux_rusage {
 	struct linux_timeval utime, stime;

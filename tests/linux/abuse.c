@@ -231,20 +231,6 @@ TEST("a file written, mapped and removed a hundred times leaves no memory behind
 	CHECK(before - memory_free_kib() < 2048);
 }
 
-/* A set-uid root copy of this program, in a directory that the user can search. */
-static void setuid_copy(const char *path)
-{
-	static char block[65536];
-	int in = open(tap_self, O_RDONLY), out = open(path, O_WRONLY | O_CREAT, 0700);
-	ssize_t n;
-
-	while ((n = read(in, block, sizeof(block))) > 0)
-		CHECK_EQ(write(out, block, (size_t)n), n);
-	CHECK_EQ(fchmod(out, 04755), 0);
-	CHECK_EQ(close(out), 0);
-	close(in);
-}
-
 struct confederacy {
 	volatile pid_t victim;
 	void *volatile address;
@@ -281,7 +267,7 @@ TEST("a confederate that shared memory and descriptors cannot touch a set-uid pr
 
 	if (getuid() != 0)
 		SKIP("needs root");
-	setuid_copy("setuid");
+	self_copy("setuid", 04755);
 	CHECK_EQ(pipe(gate), 0);
 	CHECK_EQ(pipe(told), 0);
 	CHILD(user) {
@@ -337,7 +323,7 @@ TEST("descriptors shared by CLONE_FILES are no longer shared after a set-uid exe
 	if (user == -1 && errno == EINVAL)
 		SKIP("CLONE_FILES without CLONE_VM is refused");
 	REAP(user, 0);
-	setuid_copy("setuid");
+	self_copy("setuid", 04755);
 	CHECK_EQ(pipe(gate), 0);
 	CHECK_EQ(pipe(told), 0);
 	CHILD(user) {

@@ -73,24 +73,11 @@ static int helper_main(int argc, char **argv)
 static int gate[2], out[2];
 static char gate_text[12], out_text[12];
 
-static void setuid_copy(const char *path)
-{
-	static char block[65536];
-	int from = open(tap_self, O_RDONLY), to = open(path, O_WRONLY | O_CREAT, 0700);
-	ssize_t n;
-
-	while ((n = read(from, block, sizeof(block))) > 0)
-		CHECK_EQ(write(to, block, (size_t)n), n);
-	CHECK_EQ(fchmod(to, 04755), 0);
-	CHECK_EQ(close(to), 0);
-	close(from);
-}
-
 static void scene_set(void)
 {
 	if (getuid() != 0)
 		SKIP("needs root");
-	setuid_copy("setuid");
+	self_copy("setuid", 04755);
 	umask(022);
 	CHECK_EQ(pipe(gate), 0);
 	CHECK_EQ(pipe(out), 0);

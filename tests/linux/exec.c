@@ -135,21 +135,6 @@ static const char *output_of(const char *path, char *const argv[], char *const e
 #define ARGV(...) (char *const[]){ __VA_ARGS__, NULL }
 #define NO_ENV ((char *const[]){ NULL })
 
-/* A copy of this program under another name, mode and owner. */
-static void self_copy(const char *path, mode_t mode)
-{
-	static char block[65536];
-	int in = open(tap_self, O_RDONLY), out = open(path, O_WRONLY | O_CREAT | O_EXCL, 0700);
-	ssize_t n;
-
-	CHECK(in >= 0 && out >= 0);
-	while ((n = read(in, block, sizeof(block))) > 0)
-		CHECK_EQ(write(out, block, (size_t)n), n);
-	CHECK_EQ(fchmod(out, mode), 0);
-	CHECK_EQ(close(out), 0);
-	close(in);
-}
-
 static void script_write(const char *path, const char *text)
 {
 	file_write(path, text);

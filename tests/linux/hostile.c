@@ -154,26 +154,13 @@ TEST("whoever does not own a file cannot take its set-id bits by a chown that ch
 	CHECK_EQ(st.st_mode & 07777, 04755);
 }
 
-static void setuid_copy(const char *path)
-{
-	static char block[65536];
-	int in = open(tap_self, O_RDONLY), out = open(path, O_WRONLY | O_CREAT, 0700);
-	ssize_t n;
-
-	while ((n = read(in, block, sizeof(block))) > 0)
-		CHECK_EQ(write(out, block, (size_t)n), n);
-	CHECK_EQ(fchmod(out, 04755), 0);
-	CHECK_EQ(close(out), 0);
-	close(in);
-}
-
 TEST("set-uid does not count for a program that shares its working directory with another process")
 {
 	pid_t child;
 
 	root_only();
 	CHECK_EQ(chmod(".", 0755), 0);
-	setuid_copy("tool");
+	self_copy("tool", 04755);
 	CHILD(child) {
 		pid_t confederate;
 

@@ -223,6 +223,21 @@ static inline char *file_read(const char *path, char *text, size_t len_bytes)
 	return text;
 }
 
+/* A copy of this program, for exec. */
+static inline void self_copy(const char *path, mode_t mode)
+{
+	static char block[65536];
+	int from = open(tap_self, O_RDONLY), to = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0700);
+	ssize_t n;
+
+	while ((n = read(from, block, sizeof(block))) > 0)
+		CHECK_EQ(write(to, block, (size_t)n), n);
+	CHECK_EQ(n, 0);
+	CHECK_EQ(fchmod(to, mode), 0);
+	CHECK_EQ(close(to), 0);
+	close(from);
+}
+
 /* ---- the runner ---- */
 
 static inline int tap_remove_one(const char *path, const struct stat *info, int kind,

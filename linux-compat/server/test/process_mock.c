@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include "../itimerspec.h"
 #include "../../translator/image.h"
 
 #define TASKS 4096u
