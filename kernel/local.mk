@@ -20,7 +20,7 @@ kernel_sources = \
 	kernel/object/stream.c kernel/object/string.c \
 	kernel/object/table.c kernel/object/timer_object.c kernel/object/tree.c kernel/object/waitset.c \
 	kernel/sched/futex.c kernel/sched/runqueue.h kernel/sched/sched.c kernel/sched/task.c kernel/sched/thread.c \
-	kernel/sched/wait.c \
+	kernel/sched/timer.c kernel/sched/wait.c \
 	kernel/syscall/native.c \
 	kernel/time/clock.c kernel/time/cputime.c kernel/time/random.c \
 	elf/elf_error.c elf/elf_parse.c

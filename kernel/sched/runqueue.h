@@ -43,6 +43,8 @@ struct runqueue {
 };
 extern struct runqueue runqueues[CPUS_MAX];
 
+uint64_t timers_run(struct runqueue *rq);	/* this CPU's that are due; when to come back */
+
 static inline bool vtime_before(uint64_t a, uint64_t b) { return (int64_t)(a - b) < 0; }
 
 /* A thread of PRIORITY_SHARED comes to this CPU, from a sleep perhaps. */
