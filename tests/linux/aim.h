@@ -372,4 +372,20 @@ static inline void aim_init(int flags)
 	aim_hits = 0;
 }
 
+/* Coarse, or fine; a loop of more or less random shots needs less. */
+static inline int64_t stride(int64_t coarse)
+{
+	return getenv("SWEEP_FINE") ? coarse / 8 | 1 : aim_exact ? coarse | 1 : coarse * 5 + 3;
+}
+
+static inline void strike_call_set(struct strike *s, long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	strike_reset(s);
+	s->number = (uint64_t)number;
+	s->args[0] = a;
+	s->args[1] = b;
+	s->args[2] = c;
+	s->args[3] = d;
+}
+
 #endif

@@ -42,5 +42,5 @@ for cpus in ${DELAY_CPUS:-2 4}; do
 			--append "delay=$name:200" race job signal process
 	done
 done
-holds 'the fine sweep' --set SWEEP_FINE=1 sweep
+holds 'the fine sweep' --set SWEEP_FINE=1 sweep sweep_lives
 echo "1..$count"
