@@ -9,7 +9,8 @@
  *     CPU until the next thread has it (schedule_finish): who takes that lock finds it off its stack, or
  *     still running.  So a thread that yields is queued only there, and a dead one given back only there.
  *  2. A TS_READY thread is in exactly one queue (level != LEVEL_NONE), or in the hands of the one CPU that
- *     took it out under the queue's lock and will run or queue it.  Nobody else may change its state.
+ *     took it out under the queue's lock and will run or queue it.  Nobody else may change its state.  Who
+ *     puts a thread into a queue holds its lock: so sched_set, which does, knows in which it is.
  *  3. No wake is lost.  The sleeper sets TS_PREPARED (an exchange, thus a fence), then looks for what it
  *     waits for; the waker first makes that true, by an atomic operation or under a lock the sleeper looks
  *     under, then reads the state.  One of the two sees the other.  The same between `work` or the latch,
@@ -653,10 +654,12 @@ static void balance(struct runqueue *rq, const struct thread *t, uint32_t self)
 	other = rq_steal(self, PRIORITY_SHARED);
 	if (!other)
 		return;
+	spin_lock(&other->object.lock);		/* so that rq_lock_of finds it in no queue, or in this one */
 	thread_move(other, self);
 	spin_lock(&rq->lock);
 	rq_push(rq, other, false);
 	spin_unlock(&rq->lock);
+	spin_unlock(&other->object.lock);
 }
 
 static void tick(struct runqueue *rq, struct thread *t, uint32_t self, bool in_program)

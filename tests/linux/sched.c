@@ -1,7 +1,7 @@
 /*
  * sched.c -- who gets the CPU, and how the time it took is told: nice, SCHED_FIFO, yields, user and system time.
  *
- * Owns:    its children, all of them bound to CPU 0.
+ * Owns:    its children, most of them bound to CPU 0.
  * Locks:   none.
  * Fails:   see tap.h.
  * Tested:  conformance.py, on Linux first. Ratios are asserted loosely: the host has its own programs to run.
@@ -115,6 +115,24 @@ TEST("a process that was made nicer while it waited waits as the new one")
 	a = hog_end(one);
 	b = hog_end(other);
 	CHECK(a > 3 * b);
+}
+
+TEST("programs are made nicer and less nice while CPUs take them from each other")
+{
+	struct timespec now;
+	int64_t stop;
+	pid_t hogs[6];
+
+	for (int i = 0; i < 6; i++)
+		hogs[i] = hog_start(0);
+	CHECK_EQ(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+	stop = now.tv_sec * 1000 * MS + now.tv_nsec + 2000 * MS;
+	for (unsigned n = 0; now.tv_sec * 1000 * MS + now.tv_nsec < stop; n++) {
+		CHECK_EQ(setpriority(PRIO_PROCESS, hogs[n % 6], n % 5), 0);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	}
+	for (int i = 0; i < 6; i++)
+		CHECK(hog_end(hogs[i]) > 0);
 }
 
 static int by_value(const void *a, const void *b)
