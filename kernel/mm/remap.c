@@ -3,9 +3,10 @@
  *
  * A move makes the new mapping first, then carries the private entries over in pieces; entries that show
  * an object's frames are left to be faulted in again.  An access between the two finds one of them
- * missing, as it may on any system when it races with a move.
+ * missing, as it may on any system when it races with a move.  When a table cannot be made they go back.
  * Locks:   vspace.lock, a piece at a time.
- * Fails:   E_NOENT: the old range is not one mapping; E_INVAL; E_NOMEM: no room, no memory.
+ * Fails:   E_NOENT: the old range is not one mapping; E_INVAL; E_NOMEM: no room, no memory; E_REVOKED: its
+ *          lease has ended.  But for the last all is where it was then.
  * Tested:  kernel/test/vspace_test.c
  */
 #include "local.h"
@@ -95,6 +96,28 @@ static status_t entries_move(struct move *mv, uint64_t *done)
 	return s;
 }
 
+static status_t pages_move(struct move *mv, uint64_t *done)
+{
+	status_t s = 0;
+
+	while (s == 0 && *done < mv->len) {
+		s = entries_move(mv, done);
+		if (s == 0 && *done < mv->len)
+			preempt_point();
+	}
+	return s;
+}
+
+/* The first `done` bytes go back: the tables are there still, so that needs no memory. */
+static void move_undo(const struct move *mv, uint64_t done, uint64_t new_len)
+{
+	struct move back = { mv->vs, mv->to, mv->from, done };
+
+	done = 0;
+	(void)pages_move(&back, &done);
+	(void)vspace_unmap(mv->vs, mv->to, new_len);
+}
+
 static int64_t mapping_move(struct vspace *vs, struct mapping *like, struct move *mv, uint64_t new_len,
 			    uint64_t flags, uint64_t new_addr)
 {
@@ -106,11 +129,13 @@ static int64_t mapping_move(struct vspace *vs, struct mapping *like, struct move
 	REQUIRE(to >= 0, to);
 	mv->to = (uint64_t)to;
 	mv->len = MIN(mv->len, new_len);
-	while (s == 0 && done < mv->len) {
-		s = entries_move(mv, &done);
-		if (s == 0 && done < mv->len)
-			preempt_point();
+	if (like->lease && lease_ended(like->lease)) {	/* lease_end may have looked here before */
+		vspace_end_lease_in(vs, like->lease);
+		return E_REVOKED;
 	}
+	s = pages_move(mv, &done);
+	if (s < 0)
+		move_undo(mv, done, new_len);
 	return s < 0 ? s : to;
 }
 

@@ -341,7 +341,7 @@ status_t vspace_unmap(struct vspace *vs, uint64_t addr, uint64_t len)
 			uint64_t before = at;
 
 			s = unmap_piece(vs, &at, end, &g, &dead);
-			if (at - before > PIECE_PAGES << 12)
+			if (at - before >= PIECE_PAGES << 12)
 				break;
 		}
 		gather_end(&g);

@@ -579,6 +579,31 @@ static void remap_large(void)
 	done(vs);
 }
 
+/* Every allocation of a move made to fail once: all is where it was. */
+static void remap_starved(void)
+{
+	struct vspace *vs = with_anon(1200);
+	uint64_t limit = root_pool->limit, failures = 0;
+	int64_t to;
+
+	for (int i = 0; i < 1200; i++)
+		CHECK(host_write(AT + PG(i), (uint8_t)i) == 0);
+	CHECK(vspace_map_anon(vs, AT + PG(1200), PG(1), MAP_READ) == 0);
+	pool_set_limit(root_pool, root_pool->used);
+	while ((to = sys_vspace_remap(H_SELF, AT, PG(1200), PG(1201), REMAP_MAY_MOVE, 0)) == E_NOMEM) {
+		failures++;
+		CHECK(vs->mapped_pages == 1201 && vs->resident_pages == 1200 && host_tlb_true());
+		for (int i = 0; i < 1200; i += 7)
+			CHECK(host_byte(AT + PG(i)) == (uint8_t)i);
+		pool_set_limit(root_pool, root_pool->limit + 2048);
+	}
+	pool_set_limit(root_pool, limit);
+	CHECK(to > 0 && failures > 3 && vs->mapped_pages == 1202);
+	for (int i = 0; i < 1200; i++)
+		CHECK(host_byte((uint64_t)to + PG(i)) == (uint8_t)i);
+	done(vs);
+}
+
 /* --- others ------------------------------------------------------------------------------------------------------- */
 
 static void peeking(void)
@@ -630,6 +655,33 @@ static void leases(void)
 	CHECK(host_byte(AT + PG(4)) == FAULT(E_NOENT) && host_byte(AT) == 0 && inner.object.refs == 1 && count(other) == 1);
 	object_put(&v->object);
 	done(other);
+	done(vs);
+}
+
+static struct lease *ending;
+
+static void lease_meanwhile(void)
+{
+	ending->ended = true;
+	vspace_end_lease(ending);
+}
+
+/* The lease ends after a move has looked at the old mapping, and before it makes the new one. */
+static void lease_ends_in_move(void)
+{
+	struct lease l = { .object.refs = 1 };
+	struct vspace *vs = with_anon(2000);
+	struct vmo *v = numbered(2);
+	struct mapping like = { .kind = MAPPING_OBJECT, .vmo = v, .lease = &l };
+
+	for (int i = 0; i < 2000; i++)
+		CHECK(host_write(AT + PG(i), 9) == 0);
+	CHECK(vspace_map_like(vs, AT + PG(3000), PG(2), RW | MAP_FIXED_ABI, &like) > 0 && host_byte(AT + PG(3000)) == 1);
+	ending = &l;
+	host_preempt = lease_meanwhile;
+	CHECK(sys_vspace_remap(H_SELF, AT + PG(3000), PG(2), PG(1500), REMAP_MAY_MOVE | REMAP_FIXED, AT) == E_REVOKED);
+	CHECK(!host_preempt && l.object.refs == 1 && host_byte(AT) == FAULT(E_NOENT));
+	object_put(&v->object);
 	done(vs);
 }
 
@@ -795,6 +847,8 @@ int main(void)
 		{ "a private write to a hole does not fill it", sparse_write_fault },
 		{ "remapping grows, shrinks, moves and keeps", remapping },
 		{ "a large mapping moves in pieces", remap_large },
+		{ "a move that fails for want of memory has moved nothing", remap_starved },
+		{ "a lease that ends during a move ends the new mapping, too", lease_ends_in_move },
 		{ "another space's memory is read without faulting it in", peeking },
 		{ "futex words of one shared page have one key", futex_keys },
 		{ "the end of a lease takes its mappings away everywhere", leases },
