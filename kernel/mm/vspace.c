@@ -303,7 +303,8 @@ static void mappings_free(struct vspace *vs, struct list *dead)
 
 /*
  * One piece of [*at, end) under the lock; *at moves on.  A cut in the middle needs memory, so it is made
- * before its entries are cleared.
+ * before its entries are cleared; what does not go in one piece is made a mapping of its own first, and is then
+ * cut from its beginning.
  */
 static status_t unmap_piece(struct vspace *vs, uint64_t *at, uint64_t end, struct gather *g, struct list *dead)
 {
@@ -318,6 +319,8 @@ static status_t unmap_piece(struct vspace *vs, uint64_t *at, uint64_t end, struc
 	stop = MIN(end, m->end);
 	if (start > mapping_start(m) && stop < m->end)
 		REQUIRE(mapping_split(vs, m, stop), E_NOMEM);
+	if (start > mapping_start(m) && stop - start > PIECE_PAGES << 12)
+		REQUIRE(m = mapping_split(vs, m, start), E_NOMEM);
 	reached = pages_clear(vs, g, start, stop, true);
 	*at = reached;
 	return mapping_cut(vs, m, start, reached, dead);

@@ -604,6 +604,26 @@ static void remap_starved(void)
 	done(vs);
 }
 
+static void unmap_starved(void)
+{
+	struct vspace *vs = with_anon(2000);
+	uint64_t limit = root_pool->limit;
+
+	for (int i = 0; i < 2000; i++)
+		CHECK(host_write(AT + PG(i), (uint8_t)i) == 0);
+	for (unsigned mappings = 0; mappings < 2; mappings++) {
+		pool_set_limit(root_pool, root_pool->used + mappings * sizeof(struct mapping));
+		CHECK(vspace_unmap(vs, AT + PG(100), PG(1000)) == E_NOMEM && vs->resident_pages == 2000);
+	}
+	for (int i = 0; i < 2000; i++)
+		CHECK(host_byte(AT + PG(i)) == (uint8_t)i);
+	pool_set_limit(root_pool, limit);
+	CHECK(vspace_unmap(vs, AT + PG(100), PG(1000)) == 0 && vs->resident_pages == 1000 && vs->mapped_pages == 1000);
+	CHECK(host_byte(AT + PG(99)) == 99 && host_byte(AT + PG(100)) == FAULT(E_NOENT));
+	CHECK(vspace_unmap(vs, AT + PG(1200), PG(800)) == 0 && vs->resident_pages == 200 && host_byte(AT + PG(1199)) == 175);
+	done(vs);
+}
+
 /* --- others ------------------------------------------------------------------------------------------------------- */
 
 static void peeking(void)
@@ -848,6 +868,7 @@ int main(void)
 		{ "remapping grows, shrinks, moves and keeps", remapping },
 		{ "a large mapping moves in pieces", remap_large },
 		{ "a move that fails for want of memory has moved nothing", remap_starved },
+		{ "an unmap that fails for want of memory has cleared nothing", unmap_starved },
 		{ "a lease that ends during a move ends the new mapping, too", lease_ends_in_move },
 		{ "another space's memory is read without faulting it in", peeking },
 		{ "futex words of one shared page have one key", futex_keys },
