@@ -218,7 +218,7 @@ status_t vspace_map_vmo(struct vspace *vs, uint64_t addr, uint64_t len, uint64_t
 status_t vspace_map_anon(struct vspace *vs, uint64_t addr, uint64_t len, uint64_t flags);
 /* put a thread's utcb frame at its block; clone leaves utcbs out: each thread is made with its own */
 status_t vspace_map_utcb(struct vspace *vs, uint64_t addr, struct frame *f);
-void vspace_unmap_utcb(struct vspace *vs, uint64_t addr);
+void vspace_unmap_utcb(struct vspace *vs, uint64_t addr, const struct frame *f);
 status_t vspace_unmap(struct vspace *vs, uint64_t addr, uint64_t len);
 /* unmap everything in preemptible pieces; for the death of the last task, no lock held */
 void vspace_empty(struct vspace *vs);

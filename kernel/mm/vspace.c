@@ -565,21 +565,27 @@ status_t vspace_map_utcb(struct vspace *vs, uint64_t addr, struct frame *f)
 	spin_unlock(&vs->object.lock);
 	if (e)
 		return 0;
-	vspace_unmap_utcb(vs, addr);
+	vspace_unmap_utcb(vs, addr, NULL);
 	return E_NOMEM;
 }
 
-void vspace_unmap_utcb(struct vspace *vs, uint64_t addr)
+/* The utcb that shows f (NULL: nothing yet); what another thread has put there since stays. */
+void vspace_unmap_utcb(struct vspace *vs, uint64_t addr, const struct frame *f)
 {
+	struct list dead = LIST_INIT(dead);
+	uint64_t *e, at = addr;
 	struct mapping *m;
-	bool is;
+	struct gather g;
 
+	gather_begin(&g, vs);
 	spin_lock(&vs->object.lock);
 	m = mapping_at(vs, addr);
-	is = m && m->kind == MAPPING_UTCB;
+	e = pt_entry(&vs->arch, addr, false, NULL);
+	if (m && m->kind == MAPPING_UTCB && f == (e && pte_used(*e) ? frame_of_pte(*e) : NULL))
+		(void)unmap_piece(vs, &at, addr + PAGE_SIZE, &g, &dead);	/* all of m: cannot fail */
+	gather_end(&g);
 	spin_unlock(&vs->object.lock);
-	if (is)
-		(void)vspace_unmap(vs, addr, PAGE_SIZE);
+	mappings_free(vs, &dead);
 }
 
 /* --- protect --------------------------------------------------------------------------------------------------------- */

@@ -189,7 +189,7 @@ status_t thread_make(struct task *task, const struct thread_args *a, struct tabl
 	object_put(&vs->object);
 	return 0;
 fail_utcb:
-	vspace_unmap_utcb(vs, a->block);
+	vspace_unmap_utcb(vs, a->block, t->utcb_frame);
 fail:
 	object_put(&t->object);
 	object_put(&vs->object);
@@ -336,7 +336,7 @@ _Noreturn void thread_exit_current(void)
 		if (user_copy_out(t->clear_word, &zero, sizeof(zero)) == 0)	/* after fork it faults */
 			futex_wake_address(t->clear_word);
 	}
-	vspace_unmap_utcb(task->vspace, t->block);
+	vspace_unmap_utcb(task->vspace, t->block, t->utcb_frame);
 	spin_lock(&task->object.lock);
 	t->table = NULL;
 	spin_unlock(&task->object.lock);

@@ -214,8 +214,8 @@ static void fork_inherits(void)
 	host_use(b);
 	CHECK(host_byte(AT) == FAULT(E_NOENT) && host_byte(AT + PG(1)) == 0 && host_byte(AT + PG(2)) == 12);
 	CHECK(host_byte(AT + PG(3)) == 99 && host_byte(AT + PG(8)) == FAULT(E_NOENT));
-	vspace_unmap_utcb(a, AT + PG(8));
-	vspace_unmap_utcb(a, AT + PG(2));	/* not one: nothing happens */
+	vspace_unmap_utcb(a, AT + PG(8), utcb);
+	vspace_unmap_utcb(a, AT + PG(2), utcb);	/* not one: nothing happens */
 	CHECK(utcb->refs == 1 && mapping_at(a, AT + PG(2)));
 	frame_put(utcb);
 	object_put(&v->object);
@@ -624,6 +624,24 @@ static void unmap_starved(void)
 	done(vs);
 }
 
+/* A thread that ends takes away its own utcb, not that of one that came to the place after it. */
+static void utcbs(void)
+{
+	struct vspace *vs = with_anon(1);
+	struct frame *one = frame_alloc_zero(root_pool), *other = frame_alloc_zero(root_pool);
+
+	*(uint8_t *)frame_virt(other) = 2;
+	CHECK(vspace_map_utcb(vs, AT + PG(8), one) == 0 && vspace_unmap(vs, AT + PG(8), PG(1)) == 0);
+	CHECK(vspace_map_utcb(vs, AT + PG(8), other) == 0);
+	vspace_unmap_utcb(vs, AT + PG(8), one);
+	CHECK(host_byte(AT + PG(8)) == 2 && one->refs == 1);
+	vspace_unmap_utcb(vs, AT + PG(8), other);
+	CHECK(host_byte(AT + PG(8)) == FAULT(E_NOENT) && other->refs == 1 && vs->mapped_pages == 1);
+	frame_put(one);
+	frame_put(other);
+	done(vs);
+}
+
 /* --- others ------------------------------------------------------------------------------------------------------- */
 
 static void peeking(void)
@@ -869,6 +887,7 @@ int main(void)
 		{ "a large mapping moves in pieces", remap_large },
 		{ "a move that fails for want of memory has moved nothing", remap_starved },
 		{ "an unmap that fails for want of memory has cleared nothing", unmap_starved },
+		{ "a utcb is taken away by its own thread alone", utcbs },
 		{ "a lease that ends during a move ends the new mapping, too", lease_ends_in_move },
 		{ "another space's memory is read without faulting it in", peeking },
 		{ "futex words of one shared page have one key", futex_keys },
