@@ -227,8 +227,8 @@ int64_t pipe_read(struct pipe *p, struct user_iter *it, uint64_t deadline_ns)
 }
 
 /*
- * Put in what there is room for, and no more than `most`.  An atomic write that meets a fault takes back what it has put in: nobody
- * may see a part of it.
+ * Put in what there is room for, and no more than `most`.  An atomic write that meets a fault, or finds no frame,
+ * takes back what it has put in: nobody may see a part of it.
  */
 static status_t fill(struct pipe *p, struct user_iter *it, uint64_t most, bool atomic)
 {
@@ -239,14 +239,15 @@ static status_t fill(struct pipe *p, struct user_iter *it, uint64_t most, bool a
 		uint64_t want = piece(it, room, p->head);
 		int64_t n = piece_in(p, it, want);
 
-		REQUIRE(n >= 0, n);
-		room -= (uint64_t)n;
-		if (likely((uint64_t)n == want))
+		if (likely(n == (int64_t)want)) {
+			room -= want;
 			continue;
+		}
 		if (atomic) {
 			p->head -= start - it->left;
 			iter_back(it, start - it->left);
 		}
+		REQUIRE(n >= 0, n);
 		spin_unlock(&p->object.lock);
 		s = iter_fault_in(it, false);
 		spin_lock(&p->object.lock);

@@ -242,6 +242,24 @@ static void packets(void)
 	drop();
 }
 
+/* The first frame of an atomic write is there, the second is not to be had. */
+static void atomic_starved(void)
+{
+	pattern();
+	for (uint64_t flags = PIPE_NONBLOCK; ; flags |= PIPE_PACKET) {
+		pipe_make(flags);
+		CHECK(put(in, 3000) == 3000);
+		host_fail_after = 0;
+		CHECK(put(in + 3000, 3000) == E_NOMEM);
+		host_fail_after = -1;
+		CHECK(put(in + 3000, 2000) == 2000 && get(out, 3000) == 3000 && get(out + 3000, 3000) == 2000);
+		CHECK(memcmp(in, out, 5000) == 0 && get(out, 1) == E_AGAIN);
+		drop();
+		if (flags & PIPE_PACKET)
+			break;
+	}
+}
+
 int main(void)
 {
 	static const struct tap_case cases[] = {
@@ -253,6 +271,7 @@ int main(void)
 		{ "a sleeper ends by its latch and its deadline", interrupted },
 		{ "a failed allocation leaves nothing behind", no_memory },
 		{ "a packet is read whole or not at all", packets },
+		{ "an atomic write that finds no memory has written nothing", atomic_starved },
 	};
 
 	return host_main(cases, ARRAY_SIZE(cases));
