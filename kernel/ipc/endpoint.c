@@ -67,10 +67,9 @@ void endpoint_release(struct object *o)
 
 /* --- who serves it ------------------------------------------------------------------------------------- */
 
-/* With owners_lock: the current task receives now; false: it has no struct server yet. */
-static bool server_find(struct endpoint *e)
+/* With owners_lock: has the current task a struct server? */
+static bool server_find(const struct endpoint *e)
 {
-	e->owner_koid = current->task->object.koid;
 	list_for_each(l, &e->servers)
 		if (list_entry(l, struct server, of_endpoint)->task == current->task)
 			return true;
@@ -94,6 +93,8 @@ status_t endpoint_own(struct endpoint *e)
 			list_push_back(&e->servers, &new->of_endpoint);
 			list_push_back(&task->endpoints, &new->of_task);
 		}
+		if (found || new)	/* not before: endpoint_own asks no further then */
+			e->owner_koid = task->object.koid;
 		spin_unlock(&owners_lock);
 		if (found || new)
 			break;

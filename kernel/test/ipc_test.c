@@ -322,6 +322,25 @@ static void server_dies(void)
 	sys_handle_close(endpoint);
 }
 
+/* A receive that found no memory has not made its task a server: the next one must. */
+static void starved_server_dies(void)
+{
+	struct thread *c;
+
+	make();
+	host_fail_after = 0;
+	CHECK(sys_ipc_recv(endpoint, 0) == E_NOMEM);
+	host_fail_after = -1;
+	c = host_thread(client, NULL);
+	host_run();
+	CHECK(sys_ipc_recv(endpoint, 0) > 0);
+	endpoints_disown(current->task);
+	host_run();
+	CHECK(c->state == TS_DEAD && status == E_GONE);
+	host_end(c);
+	sys_handle_close(endpoint);
+}
+
 static int64_t states[3];
 static void caller(void *n)
 {
@@ -487,6 +506,7 @@ int main(void)
 		{ "calls beyond the limit wait their turn", very_many },
 		{ "two receivers never share an entry", two_receivers },
 		{ "calls end when the server dies", server_dies },
+		{ "calls end when a server dies that once found no memory to receive", starved_server_dies },
 		{ "the death of one of two servers ends its calls only", one_of_two_servers_dies },
 		{ "calls end with the last capability to receive", last_receiver_goes },
 		{ "a receiver whose capability goes is told", receiver_loses_its_capability },
