@@ -61,6 +61,7 @@ status_t vmo_share(struct vmo *to, uint64_t to_offset, struct vmo *from, uint64_
 	status_t s = 0;
 
 	REQUIRE(to->kind == VMO_ANONYMOUS && from->kind == VMO_ANONYMOUS && !to->paged && !from->paged, E_PERM);
+	REQUIRE(npages << 12 >= len, E_INVAL);	/* it would wrap, and any range lie within both */
 	while (i < npages && s == 0) {
 		uint64_t stop = MIN(npages, i + PIECE_PAGES);
 

@@ -105,6 +105,8 @@ static void move_refuses(void)
 	CHECK(vmo_share(b, PG(1), a, 0, PG(1)) == E_EXIST);
 	CHECK(vmo_share(b, 0, a, 1, PG(1)) == E_INVAL && vmo_share(b, PG(4), a, 0, PG(1)) == E_INVAL);
 	CHECK(vmo_share(a, PG(1), a, 0, PG(1)) == E_INVAL);
+	CHECK(vmo_share(b, PG(2), a, 0, ~0ull) == E_INVAL && vmo_share(b, PG(2), a, 0, ~0ull << 12) == E_INVAL);
+	CHECK(!vmo_find(b, 2));
 	CHECK(vmo_share(b, 0, a, 0, 100) == 0 && get_byte(b, 0) == 1);
 	object_put(&a->object);
 	object_put(&b->object);
