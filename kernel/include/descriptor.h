@@ -13,6 +13,7 @@ struct endpoint;
 struct descriptor {
 	struct object object;		/* lock: RANK_OBJECT; guards offset's holder, watchers */
 	uint8_t kind;			/* enum object_type: of data, or OBJ_NULL ... */
+	bool watched;			/* has been in a wait set: its end looks there, however empty watchers seems */
 	uint32_t flags;			/* DESC_*; changed atomically */
 	struct object *data;
 	struct endpoint *endpoint;

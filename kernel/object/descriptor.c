@@ -132,7 +132,7 @@ void descriptor_release(struct object *o)
 {
 	struct descriptor *d = container_of(o, struct descriptor, object);
 
-	if (!list_empty(&d->watchers))
+	if (d->watched)		/* a set that is ending may be about to take an entry out of watchers */
 		waitset_forget(d);
 	data_detach(d);
 	if (d->ready)

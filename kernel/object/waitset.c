@@ -247,6 +247,7 @@ static status_t entry_add(struct waitset *ws, struct descriptor *d, uint32_t fd,
 	}
 	list_push_back(&ws->entries, &e->set_link);
 	list_push_back(&d->watchers, &e->watch_link);
+	d->watched = true;
 	entry_look(e);
 	return 0;
 }
