@@ -117,7 +117,7 @@ int64_t vmo_copy_in(struct vmo *v, uint64_t offset, const void *from, uint64_t l
 /* to/from user memory: faults are brought in with no lock held; partial counts before a fault */
 int64_t vmo_read_user(struct vmo *v, uint64_t offset, uint64_t user, uint64_t len);
 int64_t vmo_write_user(struct vmo *v, uint64_t offset, uint64_t user, uint64_t len);
-/* the same, beyond the end: the size grows with each page that is written */
+/* the same, beyond the end: the size grows with each page that is written; does not wait for a pager: E_AGAIN */
 int64_t vmo_extend_user(struct vmo *v, uint64_t offset, uint64_t user, uint64_t len, struct pool *payer);
 /* first offset >= offset of data / of a hole (the end counts as one); E_OVERFLOW at or beyond the end */
 int64_t vmo_seek_data(struct vmo *v, uint64_t offset);

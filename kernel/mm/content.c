@@ -4,7 +4,7 @@
  *
  * Owns:    struct content.  Its size is its vmo's.
  * Locks:   the write lock (writer, write_waiters) sleeps: it serialises writes and changes of size and
- *          is never taken by a fault.  content.lock guards the rest but the times, which are single
+ *          is never taken by a fault, nor held while a pager is asked.  content.lock guards the rest but the times, which are single
  *          words, stored atomically: a shared mapping's write fault sets them with vspace.lock held.
  *          pager_lock guards whom it tells, and a tell on its way there.
  * Fails:   E_TXTBUSY, E_PERM (seals), E_FBIG (ceiling), E_NOMEM, E_INTERRUPTED waiting for the write
@@ -189,56 +189,92 @@ static status_t write_check(struct content *c, uint64_t offset, uint64_t *len, u
 }
 
 /*
- * Write at offset, or at the end (OFFSET_OWN).  The write lock is given up between pieces of 64 KiB, so an
- * append stays whole only up to that.  *end is where it stopped.  The frames are charged to the content's own
- * pool: it is the file system's room, and its end is E_NOSPACE.
+ * Store a piece, with the write lock.  *want: what a pager must be asked for before, and *page: of which page;
+ * nothing has been stored then (E_AGAIN).  Otherwise E_AGAIN, or a short count: it was had and is gone again.
  */
-int64_t content_write(struct content *c, uint64_t offset, uint64_t user, uint64_t len, uint64_t ceiling,
-		      uint64_t *end)
+static int64_t piece_store(struct content *c, uint64_t offset, uint64_t user, uint64_t n, uint32_t *want, uint64_t *page)
+{
+	if (unlikely(c->vmo->paged) && (*want = paged_missing(c->vmo, offset, n, page)))
+		return E_AGAIN;
+	return vmo_extend_user(c->vmo, offset, user, n, c->object.pool);
+}
+
+/*
+ * Write at offset, or at the end (OFFSET_OWN).  The write lock is given up between pieces of 64 KiB, so an
+ * append stays whole only up to that.  *end is where it stopped.  checked: by seals and ceiling, and noted.
+ */
+static int64_t pieces_write(struct content *c, uint64_t offset, uint64_t user, uint64_t len, uint64_t ceiling,
+			    bool checked, uint64_t *end)
 {
 	bool append = offset == OFFSET_OWN;
-	uint64_t done = 0, n = 0;
+	uint64_t done = 0, n = 0, page = 0;
 	int64_t s = 0;
 
-	REQUIRE(!(c->tell & TELL_FIRST_WRITE), E_NOT_HERE);
 	do {
 		uint64_t wanted = n = MIN(len - done, PIECE_BYTES);
+		uint32_t want = 0;
 
 		s = write_begin(c);
 		if (unlikely(s < 0))
 			break;
 		if (append)
 			offset = vmo_size(c->vmo);
-		s = write_check(c, offset, &n, ceiling);
+		s = checked ? write_check(c, offset, &n, ceiling) : 0;
 		if (s == 0 && n > 0)
-			s = vmo_extend_user(c->vmo, offset, user + done, n, c->object.pool);
-		if (s == E_NOMEM)
-			s = E_NOSPACE;
+			s = piece_store(c, offset, user + done, n, &want, &page);
 		if (s > 0) {
 			done += (uint64_t)s;
 			offset += (uint64_t)s;
-			touch_write(c);
+			if (checked)
+				touch_write(c);
 		}
 		write_end(c);
-		if (s < (int64_t)wanted)
+		if (unlikely(want))
+			s = paged_wait(c->vmo, page, want);
+		else if (unlikely(s == E_AGAIN))
+			s = 0;		/* there, and gone again: it is looked for anew */
+		else if (s < (int64_t)wanted && !c->vmo->paged)
 			break;
-	} while (done < len && preempt_point());
+	} while (s >= 0 && done < len && preempt_point());
 	*end = offset;
 	return done ? (int64_t)done : s;
+}
+
+/* The frames are charged to the content's own pool: it is the file system's room, and its end is E_NOSPACE. */
+int64_t content_write(struct content *c, uint64_t offset, uint64_t user, uint64_t len, uint64_t ceiling,
+		      uint64_t *end)
+{
+	int64_t s;
+
+	REQUIRE(!(c->tell & TELL_FIRST_WRITE), E_NOT_HERE);
+	s = pieces_write(c, offset, user, len, ceiling, true, end);
+	return unlikely(s == E_NOMEM) ? E_NOSPACE : s;
 }
 
 /* As content_write for the content's server: no ceiling, seals or times. */
 int64_t content_store(struct content *c, uint64_t offset, uint64_t user, uint64_t len)
 {
-	int64_t s = write_begin(c);
+	uint64_t end;
 
-	REQUIRE(s == 0, s);
-	s = vmo_extend_user(c->vmo, offset, user, len, c->object.pool);
-	write_end(c);
-	return s;
+	REQUIRE(offset != OFFSET_OWN, E_FBIG);
+	return pieces_write(c, offset, user, len, ~0ull, false, &end);
 }
 
-static status_t resize_as_server(struct content *c, uint64_t size, uint64_t ceiling)
+/* Of a pager's content the page that it is cut in is absent: its rest cannot become zero.  With the write lock. */
+static bool cut_missing(struct content *c, uint64_t size)
+{
+	struct frame *f;
+
+	if (!c->vmo->paged || size >= vmo_size(c->vmo) || !(size & (PAGE_SIZE - 1)))
+		return false;
+	f = vmo_peek(c->vmo, size >> 12);
+	if (f)
+		frame_put(f);
+	return !f;
+}
+
+/* whole: E_AGAIN when the page that is cut must come in first. */
+static status_t resize(struct content *c, uint64_t size, uint64_t ceiling, bool whole)
 {
 	status_t s = write_begin(c);
 	uint64_t old;
@@ -249,6 +285,8 @@ static status_t resize_as_server(struct content *c, uint64_t size, uint64_t ceil
 		s = E_PERM;
 	else if (size > old && size > ceiling)
 		s = E_FBIG;
+	else if (whole && unlikely(cut_missing(c, size)))
+		s = E_AGAIN;
 	else
 		s = vmo_set_size(c->vmo, size);
 	if (s == 0)
@@ -263,16 +301,18 @@ static status_t resize_as_server(struct content *c, uint64_t size, uint64_t ceil
  */
 status_t content_resize(struct content *c, uint64_t size, uint64_t ceiling)
 {
-	REQUIRE(!(c->tell & TELL_FIRST_WRITE), E_NOT_HERE);
-	if (unlikely(c->vmo->paged) && size < vmo_size(c->vmo) && size & (PAGE_SIZE - 1)) {
-		status_t s = paged_ready(c->vmo, size >> 12, false);
+	status_t s;
 
+	REQUIRE(!(c->tell & TELL_FIRST_WRITE), E_NOT_HERE);
+	while ((s = resize(c, size, ceiling, true)) == E_AGAIN) {
+		s = paged_ready(c->vmo, size >> 12, false);
 		REQUIRE(s == 0, s);
+		REQUIRE(preempt_point(), E_GONE);
 	}
-	return resize_as_server(c, size, ceiling);
+	return s;
 }
 
-int64_t content_set_size(struct content *c, uint64_t size) { return resize_as_server(c, size, ~0ull); }
+int64_t content_set_size(struct content *c, uint64_t size) { return resize(c, size, ~0ull, false); }
 
 status_t content_punch(struct content *c, uint64_t offset, uint64_t len)
 {

@@ -37,6 +37,8 @@ void paged_trim(struct vmo *v, uint64_t page);		/* nothing from there on is back
 /* no lock held: 0, E_NOSPACE, E_IO, E_GONE */
 status_t paged_wait(struct vmo *v, uint64_t page, uint32_t want);
 status_t paged_ready(struct vmo *v, uint64_t page, bool write);
+/* what a write of len bytes (not 0) at offset must ask for first, and of which page; 0: nothing.  No lock held */
+uint32_t paged_missing(struct vmo *v, uint64_t offset, uint64_t len, uint64_t *page);
 void paged_orphan(struct content *c);
 void paged_free(struct vmo *v);
 status_t vmo_supply(struct vmo *to, uint64_t page, struct vmo *from, uint64_t from_page, uint64_t npages);

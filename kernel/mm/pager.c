@@ -263,6 +263,18 @@ status_t paged_ready(struct vmo *v, uint64_t page, bool write)
 	}
 }
 
+uint32_t paged_missing(struct vmo *v, uint64_t offset, uint64_t len, uint64_t *page)
+{
+	uint64_t last = (offset + len - 1) >> 12;
+	uint32_t want = 0;
+
+	spin_lock(&v->object.lock);
+	for (*page = offset >> 12; *page <= last && !(want = paged_wants(v, *page, true)); ++*page)
+		;
+	spin_unlock(&v->object.lock);
+	return want;
+}
+
 /* E_AGAIN: nothing is asked. */
 status_t pager_request_take(struct pager *p, struct pager_request *out)
 {

@@ -596,13 +596,15 @@ struct store {
 	bool extend;
 };
 
-/* Store one page's part; *n is cut at the end unless it may be extended.  E_OVERFLOW: at the end. */
+/*
+ * Store one page's part; *n is cut at the end unless it may be extended.  E_OVERFLOW: at the end; E_AGAIN: a pager
+ * must be asked first.
+ */
 static status_t write_piece(struct store *st, uint64_t offset, uint64_t user, uint64_t *n, uint64_t *got)
 {
 	struct vmo *v = st->v;
 	struct frame *f, *replaced = NULL;
 	uint64_t page = offset >> 12;
-	uint32_t want = 0;
 	bool whole;
 	status_t s = 0;
 
@@ -615,10 +617,8 @@ static status_t write_piece(struct store *st, uint64_t offset, uint64_t user, ui
 			*n = MIN(*n, v->size - offset);
 	}
 	whole = *n == PAGE_SIZE;
-	if (unlikely(v->paged) && s == 0 && (want = paged_wants(v, page, true))) {
-		spin_unlock(&v->object.lock);
-		return paged_wait(v, page, want);	/* nothing done: the caller tries again */
-	}
+	if (unlikely(v->paged) && s == 0 && paged_wants(v, page, true))
+		s = E_AGAIN;
 	if (s == 0) {
 		f = vmo_find(v, page);
 		if (f) {
@@ -675,7 +675,10 @@ int64_t vmo_write_user(struct vmo *v, uint64_t offset, uint64_t user, uint64_t l
 	return store_user(&st, offset, user, len);
 }
 
-/* The caller serialises everything that changes the size (a Content's write lock). */
+/*
+ * The caller serialises everything that changes the size (a Content's write lock).  E_AGAIN, or short: a pager must
+ * be asked, which is not done under that lock.
+ */
 int64_t vmo_extend_user(struct vmo *v, uint64_t offset, uint64_t user, uint64_t len, struct pool *payer)
 {
 	struct store st = { v, payer, true };

@@ -231,6 +231,54 @@ static void cutting(void)
 	end();
 }
 
+/* The server is in the middle of something else when a page is asked for: of a cut, or of another's append. */
+static status_t cut_first(void)
+{
+	host_sleep = serve;
+	CHECK(content_set_size(content, PG(1)) == 0);
+	return serve();
+}
+
+static status_t append_first(void)
+{
+	uint64_t stop;
+
+	host_sleep = serve;
+	CHECK(content_write(content, OFFSET_OWN, BUF + PG(8), 1, ~0ull, &stop) == 1 && stop == PG(3) + 1);
+	return 0;			/* it has answered all */
+}
+
+static void drop_page(void)
+{
+	CHECK(pager_mark(content, 1, 1, PAGE_DROP) == 0);
+}
+
+static void write_lock(void)
+{
+	uint64_t stop;
+
+	begin(PG(3));
+	host_sleep = cut_first;
+	CHECK(write_byte(PG(2)) == 1 && vmo_size(content->vmo) == PG(2) + 1);
+	end();
+	begin(PG(3));
+	CHECK(host_write(BUF + PG(3), 7) == 0 && host_write(BUF + PG(8), 8) == 0);
+	host_sleep = append_first;
+	CHECK(content_write(content, OFFSET_OWN, BUF, PG(4), ~0ull, &stop) == (int64_t)PG(4) && stop == PG(7) + 1);
+	CHECK(content_read(content, PG(3), BUF + PG(20), 2) == 2 && host_byte(BUF + PG(20)) == 8);
+	CHECK(host_byte(BUF + PG(20) + 1) == 200);	/* what one append wrote is in one piece */
+	CHECK(content_read(content, PG(6) + 1, BUF + PG(20), 1) == 1 && host_byte(BUF + PG(20)) == 7);
+	CHECK(content_store(content, PG(20), BUF, 1) == 1 && content_store(content, 0, BUF, PG(2)) == (int64_t)PG(2));
+	host_sleep = killed;
+	CHECK(content_write(content, PG(7), BUF, PG(30), ~0ull, &stop) == E_GONE && !content->writer);
+	host_sleep = serve;
+	end();
+	begin(PG(3));
+	host_preempt = drop_page;
+	CHECK(content_resize(content, PG(1) + 1, ~0ull) == 0 && !host_preempt && vmo_find(content->vmo, 1));
+	end();
+}
+
 /* --- supplying ----------------------------------------------------------------------------------------------- */
 
 static void moving(void)
@@ -412,6 +460,7 @@ int main(void)
 		{ "a private write asks for data only", private_writes },
 		{ "backed ranges join and part", ranges },
 		{ "what is cut off is neither dirty nor backed", cutting },
+		{ "nobody waits for a pager with the write lock", write_lock },
 		{ "frames move to a content with their charge, or are copied when another has them", moving },
 		{ "nothing is lost for want of memory", starved },
 		{ "a new server finds the contents and is asked again", attach },
