@@ -4,7 +4,7 @@ kernel_sources = \
 	kernel/arch/x86_64/acpi.c kernel/arch/x86_64/start.S kernel/arch/x86_64/boot.c \
 	kernel/arch/x86_64/cpu.c kernel/arch/x86_64/entry.S kernel/arch/x86_64/interrupt.c \
 	kernel/arch/x86_64/paging.c kernel/arch/x86_64/tlb.c kernel/arch/x86_64/trap.c \
-	kernel/arch/x86_64/usercopy.S kernel/arch/x86_64/x86.h \
+	kernel/arch/x86_64/smap.h kernel/arch/x86_64/usercopy.S kernel/arch/x86_64/x86.h \
 	kernel/boot/main.c \
 	kernel/debug/delay.c kernel/debug/locks.c kernel/debug/log.c kernel/debug/panic.c \
 	kernel/debug/printf.c kernel/debug/trace.c \

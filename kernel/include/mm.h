@@ -256,7 +256,7 @@ status_t user_read_u32_nofault(uint64_t addr, uint32_t *value);
 status_t user_fault_in(uint64_t addr, size_t len, bool write);
 static inline bool user_range_ok(uint64_t addr, uint64_t len)
 {
-	return addr < USER_TOP && len <= USER_TOP - addr;
+	return len <= USER_TOP && addr <= USER_TOP - len;	/* one comparison where len is known */
 }
 
 #endif

@@ -56,6 +56,27 @@ works() {
 	grep -q 'no boot archive' "$BATS_TEST_TMPDIR/log"
 }
 
+# The leaves that the monitor shows have no NX of the direct map's: that is in the top table's entry 256.
+@test "nothing in the kernel's half can be both written and executed" {
+	local monitor="$(dirname "$TESSERA")/tests/lib/monitor $BATS_TEST_TMPDIR/m" top
+	mkfifo "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out"
+	guest --qemu "-monitor unix:$BATS_TEST_TMPDIR/m,server,nowait" -- sh -c 'echo up; cat' \
+		< "$BATS_TEST_TMPDIR/in" > "$BATS_TEST_TMPDIR/out" &
+	exec 4> "$BATS_TEST_TMPDIR/in"
+	read -r line < "$BATS_TEST_TMPDIR/out"
+	[ "$line" = up ]
+	$monitor 'info tlb' > "$BATS_TEST_TMPDIR/tlb"
+	top=$($monitor 'info registers' | grep -o 'CR3=[0-9a-f]*')
+	top=$($monitor "xp /1gx 0x${top#CR3=}+0x800")
+	exec 4>&-
+	wait $!
+	awk '/^ffffffff8/ { $3 ~ /^X/ ? other++ : code++; if ($3 !~ /^X/ && $3 ~ /W$/) bad++; if ($3 ~ /W$/) data++ }
+		END { print code + 0, other + 0, data + 0, bad + 0; exit !(code && data && other > data) || bad }' \
+		"$BATS_TEST_TMPDIR/tlb"
+	echo "$top"
+	[[ $top == *": 0x8"* ]]
+}
+
 # first_process SCRIPT: run with a process 1 of our own instead of the runner.
 first_process() {
 	local layout=$BATS_TEST_TMPDIR/layout

@@ -16,8 +16,8 @@
 
 struct boot_info boot_info;
 static char command_line[2048];
-extern uint64_t boot_magic, boot_data, boot_pml4[512], boot_pdpt_low[512], boot_pd[4 * 512];
-extern char kernel_image_start[], kernel_image_end[];
+extern uint64_t boot_magic, boot_data, boot_pml4[512], boot_pdpt_low[512], boot_pdpt_high[512], boot_pd[4 * 512];
+extern char kernel_image_start[], kernel_text_end[], kernel_data_start[], kernel_image_end[];
 extern uint8_t ap_start[], ap_end[];
 extern uint64_t ap_stack;
 extern struct percpu *ap_percpu;
@@ -169,6 +169,28 @@ static void direct_map_extend(void)
 	write_cr3(read_cr3());
 }
 
+/*
+ * From here on nothing in the kernel's half can be both written and executed: of the image, code is not
+ * writable and the rest not executable; nor is the direct map (the identity map is, until the APs are up).
+ */
+static void image_protect(void)
+{
+	uint64_t directory = early_page(), *pd = phys_to_virt(directory), nx = cpu_has_nx ? 1ull << 63 : 0;
+
+	for (uint64_t at = (uint64_t)kernel_image_start; at < (uint64_t)kernel_image_end; at += PAGE_SIZE) {
+		uint64_t phys = at - KERNEL_BASE, *pde = &pd[phys >> 21];
+		bool code = at < (uint64_t)kernel_text_end, data = at >= (uint64_t)kernel_data_start;
+
+		if (!*pde)
+			*pde = early_page() | X86_P | X86_W;
+		((uint64_t *)phys_to_virt(*pde & ~4095ull))[phys >> 12 & 511] =
+			phys | X86_P | (code ? 0 : nx) | (data ? X86_W : 0);
+	}
+	boot_pdpt_high[510] = directory | X86_P | X86_W;
+	boot_pml4[256] |= nx;
+	write_cr3(read_cr3());
+}
+
 static void range_require(void)
 {
 	uint64_t ram = 0;
@@ -201,6 +223,7 @@ _Noreturn void arch_boot(void)
 	cpu_init(&percpu_of[0]);
 	range_require();
 	direct_map_extend();
+	image_protect();
 	kernel_main();
 }
 

@@ -17,6 +17,7 @@ uint32_t cpu_count = 1;
 bool cpu_has_smap, cpu_has_fsgsbase, cpu_has_xsave, cpu_has_nx;
 uint32_t ext_area_size = 512;
 static uint64_t xcr0_mask;
+extern uint8_t *const smap_sites[], *const smap_sites_end[];
 static uint8_t ext_initial[4096] __attribute__((aligned(64)));
 
 struct cpu_tables {
@@ -90,7 +91,16 @@ static void need(bool there, const char *what)
 	arch_power_off(POWER_OFF_ABI, 1);
 }
 
-static void cr_init(void)
+/* Code can still be written: boot.c protects it later. */
+static void smap_sites_blank(void)
+{
+	static const uint8_t nop[3] = { 0x0f, 0x1f, 0x00 };	/* as long as STAC and CLAC */
+
+	for (uint8_t *const *site = smap_sites; site < smap_sites_end; site++)
+		memcpy(*site, nop, sizeof(nop));
+}
+
+static void cr_init(struct percpu *p)
 {
 	uint32_t r1[4], r7[4] = { 0 }, max[4], extended[4];
 	uint64_t cr4 = read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_PGE;
@@ -115,6 +125,8 @@ static void cr_init(void)
 	cpuid(0x80000001, 0, extended);
 	cpu_has_nx = extended[3] & 1 << 20;	/* start.S has turned it on */
 	cpu_has_smap = cr4 & CR4_SMAP;
+	if (!cpu_has_smap && p->id == 0)
+		smap_sites_blank();
 	cpu_has_fsgsbase = cr4 & CR4_FSGSBASE;
 	cpu_has_xsave = cr4 & CR4_OSXSAVE;
 	write_cr0((read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE);
@@ -151,7 +163,7 @@ void cpu_init(struct percpu *p)
 	if (p->id == 0)
 		idt_init();
 	idt_load();
-	cr_init();
+	cr_init(p);
 	xsave_init();
 	wrmsr(MSR_STAR, (uint64_t)0x23 << 48 | (uint64_t)SEL_KCODE << 32);
 	wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);

@@ -4,6 +4,8 @@
  * Invariant: in the kernel GS base is this CPU's struct percpu and interrupts are off.  The offsets of
  * struct arch_thread and struct percpu are asserted in arch_thread.h.
  */
+#include "smap.h"
+
 #define PERCPU_THREAD	%gs:8
 #define PERCPU_ARCH	%gs:16
 #define PERCPU_USER_RSP	%gs:24
@@ -212,10 +214,8 @@ trap_save:
 	pushq %r14
 	pushq %r15
 	cld
-	cmpb $0, cpu_has_smap(%rip)
-	je 1f
-	clac				/* user mode may have AC set; so has a copy that faults */
-1:	movq %rsp, %rdi
+	SMAP_ONLY clac			/* user mode may have AC set; so has a copy that faults */
+	movq %rsp, %rdi
 	call trap_dispatch
 trap_return:
 	popq %r15

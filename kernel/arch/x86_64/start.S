@@ -2,7 +2,7 @@
  * start.S -- from the boot loader (32-bit protected mode, Multiboot2 or PVH) to kernel_main.
  *
  * Maps the first 4 GiB three times: at 0 (until the APs are up), at DIRECT_MAP, and the first GiB at
- * KERNEL_BASE.  paging_extend() maps the rest of RAM later.
+ * KERNEL_BASE.  boot.c maps the rest of RAM, and then of the image only what each part needs.
  */
 #define KERNEL_BASE 0xffffffff80000000
 #define PHYS(x) ((x) - KERNEL_BASE)
@@ -213,7 +213,7 @@ boot_gdt_pointer:
 	.long PHYS(boot_gdt)
 
 	.bss
-	.globl boot_pml4, boot_pdpt_low, boot_pd
+	.globl boot_pml4, boot_pdpt_low, boot_pdpt_high, boot_pd
 	.align 4096
 boot_pml4: .skip 4096
 boot_pdpt_low: .skip 4096

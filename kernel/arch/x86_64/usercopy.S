@@ -7,24 +7,20 @@
  * In:  rdi to, rsi from, rdx bytes.  Out: rax bytes done.  rep counts one per iteration under -icount,
  * so words are moved; up to 64 bytes without rep.
  */
+#include "smap.h"
+
 	.section .rodata.usercopy, "a"
 	.balign 8
 	.globl usercopy_table
 usercopy_table:
 	.text
 
-	/* user access on / off, only with SMAP (SDM volume 2, STAC) */
+	/* user access on / off (SDM volume 2, STAC) */
 	.macro ACCESS_ON
-	cmpb $0, cpu_has_smap(%rip)
-	je 771f
-	stac
-771:
+	SMAP_ONLY stac
 	.endm
 	.macro ACCESS_OFF
-	cmpb $0, cpu_has_smap(%rip)
-	je 772f
-	clac
-772:
+	SMAP_ONLY clac
 	.endm
 
 	/* code from start up to end may fault; go on at fixup; resolve: 1 if the handler may map */
