@@ -1,10 +1,10 @@
 /*
  * anon.c -- files that no directory holds: memfd_create(2), timerfd_create(2).
  *
- * A memfd is a file of the root's tmpfs without a name, a timerfd a Counter that a timer of ours signals:
- * the kernel serves read and poll of both.
+ * A memfd is a file of the root's tmpfs without a name, a timerfd a Counter that a Timer of the kernel signals:
+ * the kernel serves read and poll of both, and sees to it that many fast timers do not take the CPU.
  *
- * Owns:    the file system of anonymous inodes, whose only mount is in no list; each timerfd's timer.
+ * Owns:    the file system of anonymous inodes, whose only mount is in no list; each timerfd's Timer.
  * Fails:   -ENOMEM, -ENFILE, -EINVAL as the man pages say.
  * Tested:  tests/linux/time.c, tests/linux/memory.c
  */
@@ -125,31 +125,48 @@ int64_t file_seals(struct file *f)
 
 /* --- timerfd ---------------------------------------------------------------------------------------- */
 
+#define PERIOD_LEAST_NS 1000ull		/* of a Timer: shorter intervals are counted several at a time */
+
 struct timerfd {
-	struct timer timer;
-	handle_t counter;
+	handle_t counter, ring;
 	uint32_t clock;
-	uint64_t expires_ns, interval_ns;	/* on the monotonic clock; 0: not armed, not periodic */
+	uint64_t at_once;			/* what ring counts each time */
+	uint64_t expires_ns, interval_ns;	/* as set, on the monotonic clock; 0: not armed, not periodic */
 };
 
-static void timerfd_fire(void *arg)
+/* A Timer that counts so many at once, in place of the one there is; 0 or -errno. */
+static int ring_make(struct timerfd *t, handle_t pool, uint64_t at_once)
 {
-	struct timerfd *t = arg;
-	uint64_t now = clock_mono_ns(), times = 1;
+	int64_t ring = tess_timer_create(pool, t->counter, at_once);
 
-	if (t->interval_ns && now > t->expires_ns)
-		times += (now - t->expires_ns) / t->interval_ns;
-	t->expires_ns = t->interval_ns ? t->expires_ns + times * t->interval_ns : 0;
-	if (t->expires_ns)
-		timer_after(&t->timer, t->expires_ns, timerfd_fire, t);
-	tess_counter_signal(t->counter, times);
+	if (ring < 0)
+		return errno_of(ring);
+	if (t->at_once)
+		tess_handle_close(t->ring);
+	t->ring = (handle_t)ring;
+	t->at_once = at_once;
+	return 0;
+}
+
+static int timerfd_set(struct timerfd *t, handle_t pool, uint64_t expires_ns, uint64_t interval_ns)
+{
+	uint64_t at_once = interval_ns ? (PERIOD_LEAST_NS + interval_ns - 1) / interval_ns : 1;
+	int error = at_once == t->at_once ? 0 : ring_make(t, pool, at_once);
+
+	if (error < 0)
+		return error;
+	tess_timer_arm(t->ring, 0, 0);
+	tess_counter_wait(t->counter, 0);	/* what it has counted was of the old time */
+	t->interval_ns = interval_ns;
+	t->expires_ns = expires_ns;
+	return errno_of(tess_timer_arm(t->ring, expires_ns, interval_ns * at_once));
 }
 
 static void timerfd_close(struct file *f)
 {
 	struct timerfd *t = file_private(f);
 
-	timer_cancel(&t->timer);
+	tess_handle_close(t->ring);
 	tess_handle_close(t->counter);
 	mem_free(t);
 }
@@ -167,6 +184,9 @@ static int timerfd_open(struct request *r, struct timerfd *t, handle_t *cap)
 		return errno_of(counter);
 	t->counter = (handle_t)counter;
 	t->clock = (uint32_t)r->words[1];
+	error = ring_make(t, process_pool(r->process), 1);
+	if (error < 0)
+		goto close_counter;
 	error = anon_file(m, "[timerfd]", 0600, O_RDWR | ((uint32_t)r->words[2] & O_NONBLOCK),
 		process_cred(r->process), &f);
 	if (error == 0) {
@@ -178,6 +198,8 @@ static int timerfd_open(struct request *r, struct timerfd *t, handle_t *cap)
 		f->device = NULL;
 		file_free(f);
 	}
+	tess_handle_close(t->ring);
+close_counter:
 	tess_handle_close(t->counter);
 	return error;
 }
@@ -200,9 +222,11 @@ void request_timerfd(struct request *r)
 
 static struct linux_itimerspec timerfd_state(const struct timerfd *t)
 {
-	uint64_t now = clock_mono_ns(), left = t->expires_ns > now ? t->expires_ns - now : 1;
+	uint64_t now = clock_mono_ns(), next = t->expires_ns;
 
-	return (struct linux_itimerspec){ timespec_of(t->interval_ns), timespec_of(t->expires_ns ? left : 0) };
+	if (next && next <= now)
+		next = t->interval_ns ? next + ((now - next) / t->interval_ns + 1) * t->interval_ns : now;
+	return (struct linux_itimerspec){ timespec_of(t->interval_ns), timespec_of(next ? next - now : 0) };
 }
 
 /* timerfd_settime(2): [1] 1, payload struct itimerspec, [2] flags; timerfd_gettime(2): [1] 0. */
@@ -211,6 +235,7 @@ void timerfd_request(struct request *r, struct file *f)
 	struct timerfd *t = f->device == &timerfd_ops ? file_private(f) : NULL;
 	struct linux_itimerspec old;
 	uint64_t value, interval;
+	int error = 0;
 
 	if (!t) {
 		request_reply(r, -EINVAL);
@@ -222,12 +247,11 @@ void timerfd_request(struct request *r, struct file *f)
 			request_reply(r, -EINVAL);
 			return;
 		}
-		timer_cancel(&t->timer);
-		tess_counter_wait(t->counter, 0);	/* what it has counted was of the old time */
-		t->interval_ns = interval;
-		t->expires_ns = value ? timer_deadline(t->clock, value, r->words[2]) : 0;
-		if (t->expires_ns)
-			timer_after(&t->timer, t->expires_ns, timerfd_fire, t);
+		error = timerfd_set(t, process_pool(r->process),
+				    value ? timer_deadline(t->clock, value, r->words[2]) : 0, interval);
 	}
-	request_reply_data(r, 0, &old, sizeof(old));
+	if (error < 0)
+		request_reply(r, error);
+	else
+		request_reply_data(r, 0, &old, sizeof(old));
 }

@@ -270,6 +270,52 @@ TEST("a timerfd counts its expirations and is readable after each")
 	CHECK(count >= 4);
 }
 
+/* How often a loop goes round in 100 ms of this process's CPU time. */
+static uint64_t rounds_of_100_ms(void)
+{
+	struct timespec now;
+	uint64_t rounds = 0;
+
+	CHECK_EQ(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now), 0);
+	for (int64_t stop = now.tv_sec * 1000000000ll + now.tv_nsec + 100000000; now.tv_sec * 1000000000ll + now.tv_nsec < stop;
+	     rounds++) {
+		for (volatile int i = 0; i < 1000; i++)
+			;
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	}
+	return rounds;
+}
+
+TEST("three hundred timerfds of a nanosecond that nobody reads leave others the CPU")
+{
+	struct itimerspec fast = { { 0, 1 }, { 0, 1 } };
+	uint64_t alone, beside;
+	int ready[2];
+	pid_t child;
+	char c;
+
+	CHECK_EQ(pipe(ready), 0);
+	alone = rounds_of_100_ms();
+	CHILD(child) {
+		for (int i = 0; i < 300; i++) {
+			int fd = (int)syscall(SYS_timerfd_create, CLOCK_MONOTONIC, 0);
+
+			CHECK(fd >= 0);
+			CHECK_EQ(syscall(SYS_timerfd_settime, fd, 0, &fast, NULL), 0);
+		}
+		CHECK_EQ(write(ready[1], "r", 1), 1);
+		for (;;)
+			pause();
+	}
+	CHECK_EQ(read(ready[0], &c, 1), 1);
+	sleep_ms(50);
+	beside = rounds_of_100_ms();
+	tap_note("%llu rounds alone, %llu beside them", (unsigned long long)alone, (unsigned long long)beside);
+	CHECK(beside > alone / 2);
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	CHECK_EQ(waitpid(child, NULL, 0), child);
+}
+
 TEST("a timerfd forgets its count when it is set, tells what is left, and rings once without an interval")
 {
 	struct itimerspec soon = { { 0, 0 }, { 0, 5000000 } }, late = { { 7, 0 }, { 100, 0 } }, left;

@@ -405,6 +405,12 @@ int64_t tess_counter_create(handle_t pool, uint64_t value, uint64_t flags)
 }
 status_t tess_counter_signal(handle_t h, uint64_t value) { (void)h; (void)value; return 0; }
 int64_t tess_counter_wait(handle_t h, uint64_t deadline) { (void)h; (void)deadline; return E_TIMEDOUT; }
+int64_t tess_timer_create(handle_t pool, handle_t counter, uint64_t value)
+{
+	(void)pool; (void)counter; (void)value;
+	return object_new(OBJ_TIMER);
+}
+status_t tess_timer_arm(handle_t h, uint64_t deadline, uint64_t period) { (void)h; (void)deadline; (void)period; return 0; }
 void timer_cancel(struct timer *t) { (void)t; }
 void timer_after(struct timer *t, uint64_t d, void (*f)(void *), void *a) { (void)t; (void)d; (void)f; (void)a; }
 void server_log(const char *format, ...)
