@@ -229,7 +229,7 @@ status_t vspace_fault(struct vspace *vs, uint64_t addr, uint32_t prot);
 /* what a futex word is keyed by: shared vmo (with a reference) and offset, or the vspace and address */
 struct futex_key { struct object *object; uint64_t offset; };
 status_t vspace_futex_key(struct vspace *vs, uint64_t addr, bool private, struct futex_key *out);
-void vspace_futex_key_put(struct futex_key *k);
+static inline void vspace_futex_key_put(struct futex_key *k) { object_put(k->object); }
 /* remove the entries that show pages of the vmo, everywhere; no lock held */
 void vspace_zap_vmo(struct vmo *v, uint64_t first_page, uint64_t npages);
 void vspace_zap_beyond(struct vmo *v, uint64_t first_page);	/* truncation: private copies go, too */

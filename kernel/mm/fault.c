@@ -478,8 +478,3 @@ status_t vspace_futex_key(struct vspace *vs, uint64_t addr, bool private, struct
 	object_get(out->object);
 	return 0;
 }
-
-void vspace_futex_key_put(struct futex_key *k)
-{
-	object_put(k->object);
-}

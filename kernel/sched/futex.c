@@ -37,7 +37,7 @@ void futex_init(void)
 
 static struct bucket *bucket_of(const struct futex_key *k)
 {
-	uint64_t h = ((uint64_t)k->object >> 5 ^ k->offset >> 2) * 0x9e3779b97f4a7c15ull;
+	uint64_t h = ((uint64_t)k->object ^ k->offset) * 0x9e3779b97f4a7c15ull;
 
 	return &buckets[h >> 56];
 }
@@ -50,7 +50,6 @@ static bool same(const struct futex_key *a, const struct futex_key *b)
 static status_t key_get(uint64_t addr, uint64_t flags, struct futex_key *k)
 {
 	REQUIRE(addr % 4 == 0, E_INVAL);
-	REQUIRE(user_range_ok(addr, 4), E_FAULT);
 	return vspace_futex_key(current->task->vspace, addr, flags & FUTEX_PRIVATE_ABI, k);
 }
 

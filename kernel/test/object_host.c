@@ -202,11 +202,11 @@ status_t user_cas_u32_nofault(uint64_t addr, uint32_t old, uint32_t new, uint32_
 status_t vspace_futex_key(struct vspace *vs, uint64_t addr, bool private, struct futex_key *out)
 {
 	(void)vs, (void)private;
+	REQUIRE(user_range_ok(addr, 4), E_FAULT);
 	*out = (struct futex_key){ &kernel_vspace.object, addr };
 	object_get(out->object);
 	return 0;
 }
-void vspace_futex_key_put(struct futex_key *k) { object_put(k->object); }
 void vspace_switch(struct vspace *vs) { percpu()->vspace = vs; }
 void vspace_end_lease(struct lease *l) { (void)l; }
 
