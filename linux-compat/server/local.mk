@@ -41,7 +41,11 @@ EXTRA_DIST += linux-compat/server/README.md linux-compat/server/itimerspec.h lin
 	linux-compat/server/process_uapi.h linux-compat/server/server.h linux-compat/server/tty.h \
 	linux-compat/server/uapi.h linux-compat/translator/image.h
 
-# Host tests: the process half and the terminals on a mock kernel.
+# Host tests: the process half and the terminals on a mock kernel. The scripts build where they run.
+clean-local: server-tests-clean
+server-tests-clean:
+	rm -rf linux-compat/server/test/*_test.d linux-compat/server/test/*_fuzz.d
+.PHONY: server-tests-clean
 TESTS += linux-compat/server/test/process_host.sh
 EXTRA_DIST += linux-compat/server/test/process_host.sh linux-compat/server/test/process_mock.c \
 	linux-compat/server/test/process_mock.h linux-compat/server/test/process_test.c \
