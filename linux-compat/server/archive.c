@@ -270,9 +270,9 @@ static void entries_unpack(struct unpack *u)
 	}
 	links_forget(u);
 	if (u->problem)
-		server_log("linuxd: the boot archive is damaged at byte %lu: %s", (unsigned long)at, u->problem);
+		server_log("the boot archive is damaged at byte %lu: %s", (unsigned long)at, u->problem);
 	if (!count)
-		server_log("linuxd: the boot archive holds no root file system");
+		server_log("the boot archive holds no root file system");
 }
 
 void archive_unpack(const struct archive *a, struct super *root)

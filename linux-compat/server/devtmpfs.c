@@ -22,7 +22,7 @@ static uint32_t ndrivers;
 void device_register(uint32_t major, uint32_t minor, const struct device_ops *ops)
 {
 	if (ndrivers == DRIVERS_MAX) {
-		server_log("linuxd: no room for device %u:%u", major, minor);
+		server_log("no room for device %u:%u", major, minor);
 		return;
 	}
 	drivers[ndrivers++] = (struct driver){ major, minor, ops };

@@ -95,7 +95,7 @@ struct super *proc_super(void)
 	link_add(the_proc, "self", &self_ops);
 	link_add(the_proc, "thread-self", &thread_self_ops);
 	if (pseudo_fill(the_proc, proc_system_nodes, proc_system_count) < 0)
-		server_log("linuxd: /proc is incomplete: no memory");
+		server_log("/proc is incomplete: no memory");
 	return the_proc;
 }
 

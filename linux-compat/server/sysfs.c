@@ -55,7 +55,7 @@ static struct super *sysfs_super(void)
 	the_sysfs->no_make = -EPERM;
 	inode_put(root);
 	if (pseudo_fill(the_sysfs, nodes, sizeof(nodes) / sizeof(nodes[0])) < 0)
-		server_log("linuxd: /sys is incomplete: no memory");
+		server_log("/sys is incomplete: no memory");
 	return the_sysfs;
 }
 

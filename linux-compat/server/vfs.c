@@ -14,14 +14,14 @@ void vfs_init(const struct archive *a)
 	dentry_init();
 	root = super_new(&rootfs_type);
 	if (!root || root->type->fill(root, "") < 0) {
-		server_log("linuxd: no memory for the root file system");
+		server_log("no memory for the root file system");
 		system_poweroff(0);
 		return;
 	}
 	mount_init(root);
 	archive_unpack(a, root);
 	if (!devtmpfs_super() || mount_at("devtmpfs", "dev") < 0)
-		server_log("linuxd: /dev is not mounted: the root has no such directory");
+		server_log("/dev is not mounted: the root has no such directory");
 }
 
 /* --- views ------------------------------------------------------------------------------------------- */
