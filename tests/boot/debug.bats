@@ -8,3 +8,10 @@ load ../lib/guest
 	echo "$output"
 	[[ $output == *"Breakpoint 1, kernel_main"* && $output == *"kernel/boot/main.c"* ]]
 }
+
+@test "gdb's backtrace of a native call ends at its entry" {
+	needs_tessera
+	run "$TESSERA" debug -- -batch -ex 'break sys_pipe_create' -ex continue -ex backtrace
+	echo "$output"
+	[[ $output == *"#1 "*"native_call"* && $output != *"#2 "* ]]
+}

@@ -25,6 +25,7 @@
 
 #define UPCALL_FLAGS	0x202
 
+	.cfi_sections .debug_frame
 	.text
 /*
  * SYSCALL.  RIP in RCX, RFLAGS in R11; SFMASK has cleared IF TF DF AC NT RF.  A return address inside
@@ -55,6 +56,8 @@ syscall_entry:
 
 	.align 16
 native_call:
+	.cfi_startproc
+	.cfi_undefined rip		/* a debugger's backtrace ends here */
 	movq PERCPU_KSTACK, %rsp
 	pushq PERCPU_USER_RSP
 	pushq %r11
@@ -89,6 +92,7 @@ native_call:
 	cmpl $0, WORK(%rdx)
 	jne 4b
 	jmp 5b
+	.cfi_endproc
 
 /* A spinlock is held by another CPU: wait a little.  Changes no register; see arch_lock.h. */
 	.globl spin_wait_preserve
