@@ -302,7 +302,9 @@ static _Noreturn void command_exec(char **argv, int in, int out, int err)
 	setsid();
 	execvp(argv[0], argv);
 	code = errno;
-	dprintf(2, "tessera: %s: %s\n", argv[0], code == ENOENT ? "not found" : strerror(code));
+	dprintf(2, "tessera: %s: %s\n", argv[0], code != ENOENT ? strerror(code) :
+		strchr(argv[0], '/') && !access(argv[0], F_OK) ?
+		"its interpreter or dynamic loader is not in the root" : "not found");
 	_exit(code == ENOENT ? 127 : 126);
 }
 

@@ -105,6 +105,56 @@ setup() {
 	equals "$output" "tessera: --add /no/such/file: no such file or folder"
 }
 
+@test "--add calls a symbolic link's target by the link's name" {
+	printf '#!/bin/sh\necho linked\n' > "$BATS_TEST_TMPDIR/target"
+	chmod 755 "$BATS_TEST_TMPDIR/target"
+	ln -s target "$BATS_TEST_TMPDIR/link"
+	equals "$(guest --add "$BATS_TEST_TMPDIR/link" -- /link)" linked
+}
+
+@test "--add of a file over a folder, or a folder over a file, is one clear line and no boot" {
+	touch "$BATS_TEST_TMPDIR/file"
+	run guest --add "$BATS_TEST_TMPDIR/file:/bin" -- true
+	equals "$status" 125
+	[[ $output == *"/bin is a folder of the root"* && ${#lines[@]} -eq 1 ]]
+	for target in /etc/passwd /etc/passwd/deeper/still; do
+		run guest --add "$BATS_TEST_TMPDIR:$target" -- true
+		equals "$status" 125
+		[[ $output == *"/etc/passwd is a file of the root"* && ${#lines[@]} -eq 1 ]]
+	done
+}
+
+@test "an archive for --root that is cut short is one clear line and no boot" {
+	mkdir "$BATS_TEST_TMPDIR/root"
+	head -c 100000 /dev/urandom > "$BATS_TEST_TMPDIR/root/data"
+	tar -c -C "$BATS_TEST_TMPDIR" root | head -c 60000 > "$BATS_TEST_TMPDIR/cut.tar"
+	gzip -c "$BATS_TEST_TMPDIR/root/data" | head -c 60000 > "$BATS_TEST_TMPDIR/cut.gz"
+	for name in cut.tar cut.gz root/data; do
+		run guest --root "$BATS_TEST_TMPDIR/$name" -- true
+		equals "$status" 125
+		[[ $output == "tessera: $BATS_TEST_TMPDIR/$name: "* && ${#lines[@]} -eq 1 ]]
+	done
+}
+
+@test "a dynamic program without its loader is told apart from one that is not there" {
+	printf '#!/no/such/interpreter\n' > "$BATS_TEST_TMPDIR/script"
+	chmod 755 "$BATS_TEST_TMPDIR/script"
+	local status=0
+	guest --add "$BATS_TEST_TMPDIR/script" -- /script 2> "$err" || status=$?
+	equals "$status" 127
+	[[ $(cat "$err") == *"/script: its interpreter or dynamic loader is not in the root"* ]]
+}
+
+@test "output that cannot be written is said and is 125" {
+	run bash -c '"$0" run --on "$1" -- echo lost > /dev/full' "$TESSERA" "$(systems)"
+	equals "$status" 125
+	[[ $output == *"stdout: No space left on device"* ]]
+	run bash -c '"$0" run --on "$1" -- echo lost >&-' "$TESSERA" "$(systems)"
+	equals "$status" 125
+	run bash -c '"$0" run --on "$1" -- true >&-' "$TESSERA" "$(systems)"
+	equals "$status" 0
+}
+
 @test "--root replaces the root" {
 	mkdir -p "$BATS_TEST_TMPDIR/root/bin" "$BATS_TEST_TMPDIR/root/tmp"
 	cp "$TESSERA_BUILD/distro/busybox/busybox" "$BATS_TEST_TMPDIR/root/bin/busybox"
@@ -161,4 +211,8 @@ setup() {
 	[[ $output == *"unrecognized arguments: --nosuch"* ]]
 	run "$TESSERA" nosuch
 	[ "$status" -eq 125 ]
+	[[ $output == *"nosuch: no such command"* && ${#lines[@]} -eq 1 ]]
+	run "$TESSERA" iso -o /no/such/folder/x.iso
+	[ "$status" -eq 125 ]
+	[[ $output == "tessera: /no/such/folder/x.iso: No such file or directory" ]]
 }

@@ -34,6 +34,15 @@ session() {
 	[ "$status" -eq 0 ]
 }
 
+@test "a shell that is killed leaves no raw terminal" {
+	run expect 'wait:# $' 'wait:the (same|other)' end -- bash -c 'before=$(stty -g)
+		timeout --foreground 10 "$0" shell --on "$1"
+		if [ "$(stty -g)" = "$before" ]; then echo "the same"; else echo "the other"; fi' \
+		"$TESSERA" "$(systems)"
+	echo "$output"
+	[[ $output == *"the same"* ]]
+}
+
 @test "the ISO boots to the shell with BIOS" {
 	needs_tessera
 	session --iso

@@ -14,6 +14,7 @@ import lzma
 import os
 import stat
 import tarfile
+import zlib
 
 PAGE = 4096
 PAGED = 2048
@@ -197,9 +198,10 @@ def archive_read(data):
                         link=number if links > 1 and stat.S_ISREG(mode) else None)
 
 
-def archive_names(path):
+def archive_modes(path):
+    """{name: mode} of all entries."""
     with open(path, "rb") as file:
-        return {entry.name for entry in archive_read(file.read())}
+        return {entry.name: entry.mode for entry in archive_read(file.read())}
 
 
 def links_repair(entries):
@@ -238,15 +240,25 @@ def tar_entries(path):
                         device=(member.devmajor, member.devminor), link=link)
 
 
-def image_entries(path):
-    """The entries of a folder, a cpio archive (packed or not) or a tar archive."""
-    if os.path.isdir(path):
-        return tree_entries(path)
-    if tarfile.is_tarfile(path):
-        return tar_entries(path)
+def archive_unpack(path):
     with open(path, "rb") as file:
         data = file.read()
     for magic, unpack in ((b"\x1f\x8b", gzip), (b"BZh", bz2), (b"\xfd7zXZ", lzma)):
         if data.startswith(magic):
             data = unpack.decompress(data)
-    return links_repair(archive_read(data))
+    return data
+
+
+def image_entries(path):
+    """The entries of a folder, a cpio archive (packed or not) or a tar archive."""
+    if os.path.isdir(path):
+        yield from tree_entries(path)
+        return
+    try:
+        if tarfile.is_tarfile(path):
+            yield from tar_entries(path)
+        else:
+            yield from links_repair(archive_read(archive_unpack(path)))
+    except (ArchiveError, tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error,
+            lzma.LZMAError, ValueError) as error:
+        raise ArchiveError(f"{path}: {error}") from error

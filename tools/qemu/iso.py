@@ -12,6 +12,9 @@ set timeout=0
 set default=0
 menuentry Tessera {{
 	echo Tessera: loading
+	terminal_output console
+	echo Tessera: the first serial port is the console, 115200 8N1
+	terminal_output serial
 	if multiboot2 /boot/tessera.elf {words}; then
 		module2 /boot/boot.img
 		boot

@@ -81,14 +81,27 @@ def guest_path(host, wanted):
     return newc.name_clean(wanted + "/" + name if wanted.endswith("/") else wanted)
 
 
+def addition_check(host, target, present):
+    """An archive that unpacks a file over a folder, or a folder over a file, would not boot."""
+    if not os.path.exists(host):
+        raise MachineError(f"--add {host}: no such file or folder")
+    if stat.S_ISDIR(present.get(target, 0)) and not os.path.isdir(host):
+        raise MachineError(f"--add {host}: /{target} is a folder of the root; "
+                           f"--add {host}:/{target}/ puts it inside")
+    over = target if os.path.isdir(host) else os.path.dirname(target)
+    while over:
+        if stat.S_ISREG(present.get(over, 0)):
+            raise MachineError(f"--add {host}: /{over} is a file of the root")
+        over = os.path.dirname(over)
+
+
 def additions(adds, present):
     """Entries of each (host path, guest path), after the folders of theirs that are not there."""
     folders = set()
     for host, wanted in adds:
-        if not os.path.lexists(host):
-            raise MachineError(f"--add {host}: no such file or folder")
-        host = os.path.realpath(host)
         target = guest_path(host, wanted)
+        addition_check(host, target, present)
+        host = os.path.realpath(host)
         parts = target.split("/")
         for depth in range(1, len(parts)):
             folder = "/".join(parts[:depth])
@@ -151,7 +164,7 @@ class Machine:
         """A small archive that comes last: --add, and the command to run with its runner."""
         if not self.adds and not self.command:
             return None
-        entries = list(additions(self.adds, newc.archive_names(root)))
+        entries = list(additions(self.adds, newc.archive_modes(root)))
         if self.command:
             text = b"".join(os.fsencode(word) + b"\0" for word in self.command)
             entries.append(newc.Entry(".tessera", stat.S_IFDIR | 0o700))

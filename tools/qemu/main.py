@@ -1,11 +1,13 @@
 """What `./tessera` does once everything is built: shell, run, debug, iso."""
 import argparse
+import contextlib
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import termios
 
 import iso
 import machine
@@ -15,7 +17,7 @@ from relay import NO_GUEST, GuestError
 
 TAIL_LINES = 30
 HELP = {
-    "shell": "boot to a BusyBox shell on this terminal; Ctrl-A x or `poweroff` leaves",
+    "shell": "boot to a BusyBox shell on this terminal; Ctrl-A x, `poweroff` or `reboot` leaves",
     "run": "boot, run CMD, relay its streams, exit with its status (a signal: 128+n)",
     "debug": "as shell, stopped, with gdb attached and symbols loaded",
     "iso": "build an ISO that boots with BIOS and with UEFI",
@@ -84,8 +86,7 @@ class Parser(argparse.ArgumentParser):
     """Ends with 125 on bad usage: any other status could be the guest command's."""
 
     def error(self, message):
-        self.print_usage(sys.stderr)
-        self.exit(125, f"{self.prog}: {message}\n")
+        self.exit(125, f"{self.prog}: {message}; `{self.prog} --help` says more\n")
 
 
 def arguments_parse():
@@ -105,7 +106,10 @@ def arguments_parse():
             sub.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD ARGS")
         if verb == "debug":
             sub.add_argument("gdb", nargs=argparse.REMAINDER, metavar="-- GDB-ARGS")
-    args = parser.parse_args()
+    args, unknown = parser.parse_known_args()
+    parser.prog += " " + args.verb
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     for name in ("command", "gdb"):
         words = getattr(args, name, None)
         if words and words[0] == "--":
@@ -113,7 +117,7 @@ def arguments_parse():
         elif words and words[0].startswith("-"):
             parser.error(f"unknown option {words[0]}")
     if args.verb == "run" and not args.command:
-        parser.error("run: which command? tessera run [options] -- CMD ARGS")
+        parser.error("which command? tessera run [options] -- CMD ARGS")
     if getattr(args, "uefi", False) and not args.iso:
         parser.error("--uefi goes with --iso")
     if getattr(args, "iso", False) and args.on == "linux":
@@ -124,6 +128,8 @@ def arguments_parse():
 def machine_make(args):
     if args.disk or args.net:
         raise MachineError("--disk and --net: not yet")
+    if getattr(args, "command", None) and args.command[0] == "":
+        raise MachineError("run: the command has no name")
     layout = machine.Layout(args.layout)
     made = Machine(layout, getattr(args, "on", "tessera"))
     made.smp, made.memory, made.cpu, made.accel = args.smp, args.mem, args.cpu, args.accel
@@ -133,8 +139,6 @@ def machine_make(args):
         made.words.append("quiet")
     elif made.system == "tessera" and args.verbose and not made.command:
         made.words.append("log=serial")
-    if made.command and made.command[0] == "":
-        raise MachineError("run: the command has no name")
     made.words += args.append.split()
     made.extra = args.qemu.split()
     return made
@@ -222,6 +226,9 @@ def run_relayed(made, args, log):
     if code not in (0, DEBUG_EXIT_PASS):
         raise GuestError(f"the command ended with {status}, then the guest failed on its way out "
                          f"(QEMU's status {code})")
+    if both.output_error:
+        say(f"stdout: {both.output_error}")
+        return NO_GUEST
     return status
 
 
@@ -247,15 +254,34 @@ def terminal_words():
             f"tessera.term={os.environ.get('TERM', 'vt100')}"]
 
 
+@contextlib.contextmanager
+def terminal_kept():
+    """QEMU makes the terminal raw and, if killed, leaves it so: put it back whatever happens."""
+    try:
+        before = termios.tcgetattr(0)
+    except termios.error:
+        say("stdin is no terminal: `poweroff` or a signal ends this; `tessera run` relays pipes")
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)    # we may have been put into the background
+        with contextlib.suppress(termios.error):         # or have lost it
+            termios.tcsetattr(0, termios.TCSADRAIN, before)
+
+
 def shell(args):
     with machine_make(args) as made:
         made.words += terminal_words()
         iso_attach(made, args)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        code = subprocess.run(made.arguments("stdio,mux=on,signal=off"), check=False).returncode
+        with terminal_kept():
+            code = subprocess.run(made.arguments("stdio,mux=on,signal=off"), check=False).returncode
     if code in (0, DEBUG_EXIT_PASS):
         return 0
-    say(f"the guest failed (QEMU's status {code})")
+    say(f"the guest failed (QEMU's status {code})" +
+        ("" if args.verbose else "; --verbose shows its log"))
     return NO_GUEST
 
 
@@ -293,6 +319,8 @@ def interrupt_default():
 def iso_make(args):
     layout = machine.Layout(args.layout)
     output = args.output or os.path.join(args.layout, "tessera.iso")
+    if os.path.isdir(output):
+        raise MachineError(f"-o {output}: a folder; name the file to be")
     with Machine(layout) as made:
         made.words += args.append.split()
         iso.iso_build(output, made.kernel(), made.archive(), made.command_line())
@@ -300,18 +328,23 @@ def iso_make(args):
     return 0
 
 
-def terminate(*_):
-    raise SystemExit(143)
+def terminate(number, _):
+    raise SystemExit(128 + number)
 
 
 def main():
     args = arguments_parse()
     signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGHUP, terminate)
     verbs = {"shell": shell, "run": run, "debug": debug, "iso": iso_make}
     try:
         return verbs[args.verb](args)
     except (MachineError, iso.IsoError, machine.newc.ArchiveError) as error:
         say(error)
+        return NO_GUEST
+    except OSError as error:
+        name = error.filename2 or error.filename
+        say(f"{name}: {error.strerror}" if name else error.strerror or error)
         return NO_GUEST
     except KeyboardInterrupt:
         say("interrupted")

@@ -4,6 +4,7 @@ The guest's side is rootfs/runner/runner.c; rootfs/runner/frame.h says what the 
 poll loop; nothing is read from stdin unless the guest has room for it, and nothing from the guest
 while our own output is stuck, so that neither side has to hold more than one frame.
 """
+import errno
 import os
 import select
 import socket
@@ -33,6 +34,7 @@ class Relay:
         self.stdin_sent_end = False
         self.credit = WINDOW
         self.outputs = {ord("o"): 1, ord("e"): 2}
+        self.output_error = None    # why the command's output did not all arrive on our stdout
         self.received = b""
         self.hello = False
         self.status = None
@@ -80,7 +82,9 @@ class Relay:
                     view = view[os.write(fd, view):]
                 except BlockingIOError:
                     select.select([], [fd], [])
-        except OSError:
+        except OSError as error:
+            if fd == 1 and error.errno != errno.EPIPE:
+                self.output_error = error.strerror
             self.outputs[kind] = None
             self.send(b"d", bytes([kind]))
 
