@@ -7,6 +7,7 @@
 boot_tests = \
 	tests/boot/bad.bats \
 	tests/boot/debug.bats \
+	tests/boot/install.bats \
 	tests/boot/linux.bats \
 	tests/boot/machines.bats \
 	tests/boot/quota.bats \
@@ -17,7 +18,8 @@ TESTS += $(boot_tests)
 EXTRA_DIST += $(boot_tests) tests/README.md tests/lib/guest.bash tests/lib/summary
 
 # `./tessera` and its bench, installed.
-nobase_pkgdata_DATA += tests/bench/bench kernel/tessera.elf
+nobase_pkgdata_DATA += kernel/tessera.elf
+nobase_pkgdata_SCRIPTS += tests/bench/bench
 nobase_dist_pkgdata_DATA += tests/bench/run.py tests/bench/report.py tests/bench/debt.md
 
 check_DATA = $(TEST_FILES)
