@@ -26,6 +26,7 @@ static struct descriptor *descriptor_alloc(struct pool *pool, uint8_t kind, uint
 	d->flags = flags;
 	list_init(&d->watchers);
 	list_init(&d->close.link);
+	d->close.words[0] = d->object.koid;	/* now: object_release may need the field for itself */
 	waitqueue_init(&d->offset_waiters);
 	return d;
 }
@@ -142,7 +143,6 @@ void descriptor_release(struct object *o)
 
 		d->endpoint = NULL;	/* in its queue: the two would keep each other */
 		d->close.badge = d->cookie;
-		d->close.words[0] = o->koid;
 		endpoint_notify(e, &d->close, NOTICE_CLOSE);
 		object_put(&e->object);
 	} else {

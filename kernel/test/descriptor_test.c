@@ -148,6 +148,26 @@ static void close_notices(void)
 	CHECK(host_objects() == objects - 1);
 }
 
+/* At the end of a long chain of ends it is put off, and its koid is used for that: the notice has the true one. */
+static void close_put_off(void)
+{
+	int64_t e = sys_endpoint_create(H_SELF), c = sys_counter_create(H_SELF, 0, 0), fd;
+	struct descriptor_args a = args(H_NONE, DESC_READ | DESC_NOTIFY_CLOSE);
+	struct ipc_message *m = &current->arch.utcb->msg;
+	struct handle_info info;
+
+	a.endpoint = (handle_t)e;
+	fd = sys_descriptor_create(USER(&a));
+	CHECK(sys_handle_query((uint64_t)fd, USER(&info)) == 0 && info.koid);
+	current->release_depth = 100;
+	sys_handle_close((uint64_t)fd);
+	current->release_depth = 0;
+	CHECK(sys_ipc_recv((uint64_t)e, 0) == E_TIMEDOUT);
+	sys_handle_close((uint64_t)c);		/* the outermost end */
+	CHECK(sys_ipc_recv((uint64_t)e, 0) == 0 && m->via == NOTICE_CLOSE && m->words[0] == info.koid);
+	sys_handle_close((uint64_t)e);
+}
+
 static uint64_t shared_fd;
 static int64_t got[2];
 static char where[2][4];
@@ -198,6 +218,7 @@ int main(void)
 		{ "rights and the access mode are checked", access_checked },
 		{ "a counter reads and writes as an eventfd", eventfd },
 		{ "the last close is told to the server, once", close_notices },
+		{ "a close that is put off is told with the descriptor's koid", close_put_off },
 		{ "two threads read one description without overlap", threads_share },
 		{ "a failed allocation leaves nothing behind", no_memory },
 	};
