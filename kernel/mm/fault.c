@@ -7,7 +7,7 @@
  * Locks:   vspace.lock -> vmo.lock.  What needs neither (a pager, copying a frame that other objects
  *          share) is done with none held, and the fault starts again.
  * Fails:   FAULT_NO_MAPPING, FAULT_PROTECTION, FAULT_BEYOND_END, E_NOMEM; E_NOSPACE, E_IO of a pager; E_GONE:
- *          killed while it waited for one.
+ *          killed, or the lease of the operation has ended.
  * Tested:  kernel/test/vspace_test.c
  */
 #include "local.h"
@@ -354,7 +354,7 @@ status_t vspace_fault(struct vspace *vs, uint64_t addr, uint32_t prot)
 			return s == E_OVERFLOW ? FAULT_BEYOND_END : s;
 		frame_put(made);
 		if (!preempt_point())
-			return E_NOMEM;		/* dying: any answer but success */
+			return E_GONE;		/* not E_NOMEM: nobody is to make room for it */
 	}
 }
 
