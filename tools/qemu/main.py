@@ -96,7 +96,7 @@ def arguments_parse():
     for verb, text in HELP.items():
         sub = verbs.add_parser(verb, help=text, description=text, allow_abbrev=False)
         if verb == "iso":
-            sub.add_argument("-o", "--output", metavar="FILE", help="where to (build/tessera.iso)")
+            sub.add_argument("-o", "--output", metavar="FILE", help="where to (build/tessera.iso; installed: here)")
             sub.add_argument("--append", metavar="WORDS", default="", help="for the command line")
             continue
         options_add(sub, on=verb != "debug")
