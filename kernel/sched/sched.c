@@ -290,6 +290,8 @@ static __attribute__((noinline)) void finish_rare(struct thread *old)
 {
 	bool dead = old->state == TS_DEAD;
 
+	if (unlikely(!dead && !(old->affinity >> cpu_id() & 1)))
+		arch_ext_release(old);		/* its registers must not keep it here */
 	if (!dead)
 		enqueue(old, false);
 	spin_unlock(&old->object.lock);
@@ -412,6 +414,10 @@ void schedule_preempt(void)
 	uint64_t now;
 
 	atomic_and(&t->arch.work, ~(uint64_t)WORK_RESCHEDULE);
+	if (unlikely(!(t->affinity >> cpu_id() & 1))) {	/* it may run here no more */
+		switch_ready(pick());
+		return;
+	}
 	if (!rq->count)
 		return;
 	now = time_ns();

@@ -472,6 +472,9 @@ int64_t sys_thread_affinity(uint64_t h, uint64_t number, uint64_t mask)
 	if (mask) {
 		if (mask & all) {
 			t->affinity = mask;
+			atomic_or(&t->arch.work, (uint64_t)WORK_RESCHEDULE);	/* one that runs looks where it is */
+			if (t->state == TS_RUNNING && t != current)
+				arch_ipi_reschedule(t->cpu);
 			arch_ext_release(t);	/* a caller that waits for our answer goes on over there */
 		} else {
 			s = E_INVAL;

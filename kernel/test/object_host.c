@@ -257,6 +257,7 @@ void arch_spin_wait(void) { panic("one CPU waits for itself"); }
 void arch_interrupts_window(void) { }
 void arch_idle_wait(void) { }
 void arch_ext_drop(struct thread *t) { (void)t; }
+void arch_ext_release(struct thread *t) { (void)t; }
 bool arch_random(uint64_t *out) { *out = 0x1234567; return true; }
 bool arch_thread_init(struct thread *t, struct pool *p, bool fpu)
 {

@@ -135,6 +135,33 @@ TEST("programs are made nicer and less nice while CPUs take them from each other
 		CHECK(hog_end(hogs[i]) > 0);
 }
 
+TEST("a program that runs goes to the CPU that it is told to run on")
+{
+	volatile int *where = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	pid_t child;
+
+	CHECK(where != MAP_FAILED && cpus > 0);
+	CHILD(child) {
+		for (;;)
+			*where = sched_getcpu();
+	}
+	for (long i = 0; i < 2 * cpus; i++) {
+		cpu_set_t set;
+		int tries = 0;
+
+		CPU_ZERO(&set);
+		CPU_SET(i % cpus, &set);
+		CHECK_EQ(sched_setaffinity(child, sizeof(set), &set), 0);
+		sleep_ms(1);
+		*where = -1;
+		while (*where != i % cpus && tries++ < 500)
+			sleep_ms(2);
+		CHECK_EQ(*where, i % cpus);
+	}
+	hog_end(child);
+}
+
 static int by_value(const void *a, const void *b)
 {
 	int64_t d = *(const int64_t *)a - *(const int64_t *)b;
