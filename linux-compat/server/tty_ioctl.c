@@ -177,6 +177,7 @@ bool tty_ioctl_common(struct request *r, struct tty *t)
 		return true;
 	case TIOCGWINSZ: request_reply_data(r, 0, &t->winsize, sizeof(t->winsize)); return true;
 	case TIOCSWINSZ: ioctl_set_window(r, t); return true;
+	case TIOCGPTPEER: request_reply(r, -EIO); return true;	/* of a master alone, which answers itself */
 	case TIOCGETD: reply_int(r, 0); return true;
 	case TIOCSTI: request_reply(r, -EIO); return true;	/* as with dev.tty.legacy_tiocsti = 0 */
 	case TIOCGEXCL: reply_int(r, t->exclusive); return true;

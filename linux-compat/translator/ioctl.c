@@ -12,6 +12,7 @@
 #define FIOCLEX		0x5451u
 #define FIONBIO		0x5421u
 #define FIOASYNC	0x5452u
+#define TIOCGPTPEER	0x5441u
 
 /* Requests of the old kind, whose number does not say what their argument is: bytes in, bytes out. */
 struct ioctl_shape { uint32_t request; uint8_t in, out; };
@@ -104,6 +105,22 @@ static int64_t nonblock_set(uint64_t fd, uint64_t arg)
 	return r < 0 ? result(r) : 0;
 }
 
+/* An open of the terminal behind a pseudo-terminal's master (glibc's openpty): as open(2), by descriptor. */
+static int64_t terminal_open(uint64_t fd, uint64_t flags)
+{
+	struct ipc_message *m = request(LX_IOCTL, TIOCGPTPEER, flags, 0);
+	int64_t slot = tess_handle_reserve(flags & O_CLOEXEC ? SLOT_CLOEXEC : 0), r;
+
+	if (slot < 0)
+		return result(slot);
+	m->reserved_slot = (uint32_t)slot;
+	r = request_file(fd);
+	if (r >= 0)
+		return slot;
+	tess_handle_unreserve((handle_t)slot);
+	return r;
+}
+
 int64_t sys_ioctl(uint64_t fd, uint64_t op, uint64_t arg)
 {
 	int64_t r;
@@ -118,6 +135,8 @@ int64_t sys_ioctl(uint64_t fd, uint64_t op, uint64_t arg)
 		return nonblock_set(fd, arg);
 	case FIONREAD:
 		return bytes_ready(fd, arg);
+	case TIOCGPTPEER:
+		return terminal_open(fd, arg);
 	default:
 		return ioctl_server(fd, (uint32_t)op, arg);
 	}

@@ -9,6 +9,7 @@
 #include "tap.h"
 
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <termios.h>
 
@@ -629,4 +630,38 @@ TEST("a line of 5000 bytes is cut to 4095 and its newline")
 	CHECK_EQ(n, 4096);
 	CHECK_EQ(got[4095], '\n');
 	CHECK_EQ(got[4094], 'l');
+}
+
+/* glibc's openpty; musl, which goes by the name, has no TIOCGPTPEER. */
+TEST("a master opens its own terminal by TIOCGPTPEER, but neither while it is locked nor without a free descriptor")
+{
+	struct rlimit limit = { 0 };
+	int lock = 1, peer;
+	char text[8];
+
+	terminal_open();
+	peer = ioctl(master, 0x5441, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	CHECK_EQ(peer, slave + 1);
+	CHECK_EQ(fcntl(peer, F_GETFD), FD_CLOEXEC);
+	CHECK_EQ(isatty(peer), 1);
+	CHECK_EQ(isatty(master), 1);
+	mode_change(ECHO, 0, OPOST);
+	CHECK_EQ(write(peer, "a\n", 2), 2);
+	CHECK_STR(text_at(master), "a\n");
+	type("b\n");
+	CHECK_EQ(read(peer, text, sizeof(text)), 2);
+	CHECK_EQ(close(peer), 0);
+	peer = ioctl(master, 0x5441, O_RDONLY | O_NOCTTY);
+	CHECK_EQ(peer, slave + 1);
+	CHECK_EQ(fcntl(peer, F_GETFD), 0);
+	CHECK_ERR(write(peer, "a", 1), EBADF);
+	CHECK_EQ(close(peer), 0);
+	CHECK_EQ(ioctl(master, TIOCSPTLCK, &lock), 0);
+	CHECK_ERR(ioctl(master, 0x5441, O_RDWR | O_NOCTTY), EIO);
+	lock = 0;
+	CHECK_EQ(ioctl(master, TIOCSPTLCK, &lock), 0);
+	CHECK_ERR(ioctl(slave, 0x5441, O_RDWR | O_NOCTTY), EIO);
+	limit.rlim_cur = limit.rlim_max = (rlim_t)slave + 1;
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	CHECK_ERR(ioctl(master, 0x5441, O_RDWR | O_NOCTTY), EMFILE);
 }
