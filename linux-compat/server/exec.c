@@ -263,6 +263,7 @@ static void exec_threads(struct process *p, struct exec_state *e)
 		signal_flush(&p->main->pending, ~0ull);
 		p->main->pending = e->caller->pending;
 		e->caller->pending = (struct sig_pending){ 0 };
+		p->main->affinity = e->caller->affinity;
 	}
 	while (l != &p->threads) {
 		struct thread *t = CONTAINER(l, struct thread, link);
@@ -272,6 +273,7 @@ static void exec_threads(struct process *p, struct exec_state *e)
 			thread_free(t);
 	}
 	p->main->number = p->image->first_thread;
+	thread_bind(p->main);
 	memcpy(p->main->comm, p->comm, sizeof(p->comm));
 }
 

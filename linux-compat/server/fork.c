@@ -104,6 +104,7 @@ static int fork_child(struct request *r, bool share, uint64_t flags, struct proc
 	child = process_alloc(p, &error);
 	if (!child)
 		return error;
+	child->main->affinity = r->thread->affinity;
 	if (parent != p) {
 		link_remove(&child->sibling);
 		child->parent = parent;
@@ -244,6 +245,7 @@ void request_thread(struct request *r)
 		return;
 	}
 	t->reserved = true;
+	t->affinity = r->thread->affinity;
 	if (p->nthreads > p->nthreads_peak)
 		p->nthreads_peak = p->nthreads;
 	if (thread_ceiling(p, r->image->task) < 0) {
@@ -272,10 +274,13 @@ void request_thread_started(struct request *r)
 		return;
 	}
 	FOR_EACH_THREAD(p, other)
-		if (other != t && other->number == number)
+		if (other != t && other->number == number) {
 			other->number = t->number;
+			thread_bind(other);
+		}
 	t->number = number;
 	t->reserved = false;
+	thread_bind(t);
 	if (p->reparented)		/* perhaps while it was being made */
 		thread_publish_parent(t);
 	request_reply(r, 0);

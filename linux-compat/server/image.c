@@ -233,8 +233,6 @@ static status_t image_thread_start(struct image *i)
 	if (number < 0)
 		return number;
 	i->first_thread = (uint32_t)number;
-	if (i->process->affinity)
-		tess_thread_affinity(i->task, (uint64_t)number, i->process->affinity);
 	return 0;
 }
 

@@ -233,7 +233,6 @@ static int process_inherit(struct process *p, const struct process *from)
 		p->policy = from->policy;
 		p->rt_priority = from->rt_priority;
 	}
-	p->affinity = from->affinity;
 	p->no_new_privs = from->no_new_privs;
 	p->keepcaps = from->keepcaps;
 	p->no_tty = from->no_tty;

@@ -79,6 +79,7 @@ struct thread {
 	uint32_t tid;
 	uint32_t number;		/* the kernel's; THREAD_UNKNOWN until it is reported or speaks */
 	bool reserved;			/* LX_THREAD answered, not yet confirmed */
+	uint64_t affinity;		/* 0: all CPUs; kept by fork and exec, told the kernel by thread_bind() */
 	struct sig_pending pending;
 	struct sig_sleep *sleep;
 	char comm[16];
@@ -194,7 +195,6 @@ struct process {
 	uint64_t rlimits[RLIMIT_COUNT][2];
 	struct timer cpu_timer;		/* RLIMIT_CPU: rlimit.c */
 	int nice, policy, rt_priority;
-	uint64_t affinity;		/* 0: all */
 	bool no_new_privs, subreaper, keepcaps, reset_on_fork;
 	bool reparented;		/* its threads may have been told of a parent that is gone */
 	int dumpable, pdeath_signal;
@@ -234,6 +234,7 @@ struct thread *thread_by_tid(uint32_t tid);
 struct thread *thread_by_number(struct process *p, uint32_t number);
 struct thread *thread_alloc(struct process *p, uint32_t tid);
 void thread_free(struct thread *t);
+void thread_bind(const struct thread *t);
 #define FOR_EACH_THREAD(p, t) \
 	for (struct thread *t = CONTAINER((p)->threads.next, struct thread, link); &t->link != &(p)->threads; \
 		t = CONTAINER(t->link.next, struct thread, link))

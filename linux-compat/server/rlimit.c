@@ -270,15 +270,23 @@ static int policy_set(const struct process *from, struct process *p, int policy,
 	return 0;
 }
 
-static void affinity_get(struct request *r, struct process *p)
+/* Tells the kernel; again when the thread gets its number, another one, or another Task. */
+void thread_bind(const struct thread *t)
 {
-	uint64_t mask = (p->affinity ? p->affinity : ~0ull) & cpus_all();
+	if (t->affinity && t->process->image && t->number != THREAD_UNKNOWN)
+		tess_thread_affinity(t->process->image->task, t->number, t->affinity);
+}
+
+static void affinity_get(struct request *r, const struct thread *t)
+{
+	uint64_t mask = (t->affinity ? t->affinity : ~0ull) & cpus_all();
 
 	request_reply_data(r, sizeof(mask), &mask, sizeof(mask));
 }
 
-static void affinity_set(struct request *r, struct process *p)
+static void affinity_set(struct request *r, struct thread *t)
 {
+	const struct process *p = t->process;
 	uint64_t mask = 0;
 
 	memcpy(&mask, r->payload, r->payload_len < sizeof(mask) ? r->payload_len : sizeof(mask));
@@ -291,10 +299,8 @@ static void affinity_set(struct request *r, struct process *p)
 		request_reply(r, -EPERM);
 		return;
 	}
-	p->affinity = mask;
-	FOR_EACH_THREAD(p, t)
-		if (p->image && t->number != THREAD_UNKNOWN)
-			tess_thread_affinity(p->image->task, t->number, mask);
+	t->affinity = mask;
+	thread_bind(t);
 	request_reply(r, 0);
 }
 
@@ -320,6 +326,12 @@ static void attr_set(struct request *r, struct process *p)
 		a.policy == SCHED_OTHER || a.policy == SCHED_BATCH));
 }
 
+/* Only the calls about affinity look for a process of a negative number. */
+static int sched_nobody(uint64_t op, int32_t pid)
+{
+	return pid < 0 && op != LX_SCHED_GETAFFINITY && op != LX_SCHED_SETAFFINITY ? -EINVAL : -ESRCH;
+}
+
 void request_sched(struct request *r)
 {
 	uint32_t pid = (uint32_t)r->words[2];
@@ -328,14 +340,14 @@ void request_sched(struct request *r)
 	int32_t value = (int32_t)r->words[3], param = 0;
 
 	if (!p || p->state == PROCESS_ZOMBIE) {
-		request_reply(r, (int32_t)pid < 0 ? -EINVAL : -ESRCH);
+		request_reply(r, sched_nobody(r->words[1], (int32_t)pid));
 		return;
 	}
 	if (r->payload_len >= sizeof(param))
 		memcpy(&param, r->payload, sizeof(param));
 	switch (r->words[1]) {
-	case LX_SCHED_GETAFFINITY: affinity_get(r, p); break;
-	case LX_SCHED_SETAFFINITY: affinity_set(r, p); break;
+	case LX_SCHED_GETAFFINITY: affinity_get(r, t); break;
+	case LX_SCHED_SETAFFINITY: affinity_set(r, t); break;
 	case LX_SCHED_GETSCHEDULER:
 		request_reply(r, p->policy | (p->reset_on_fork ? SCHED_RESET_ON_FORK : 0));
 		break;

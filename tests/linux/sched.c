@@ -360,3 +360,55 @@ TEST("every thread sees the new parent after the old one died")
 	CHECK(found[0] != middle);
 	CHECK_EQ(found[1], found[0]);
 }
+
+/* sched_setaffinity(2); CPU 0 alone when there is no other. */
+static int affinity_get(pid_t who)
+{
+	cpu_set_t set;
+
+	CHECK_EQ(sched_getaffinity(who, sizeof(set), &set), 0);
+	return CPU_COUNT(&set) == 1 ? (CPU_ISSET(0, &set) ? 0 : 1) : -1;
+}
+
+static void *affinity_inherited(void *last)
+{
+	int seen = affinity_get(0), child;
+
+	CHECK_EQ(seen, *(int *)last);
+	cpu_bind(0);
+	CHILD(child) {
+		CHECK_EQ(affinity_get(0), 0);
+	}
+	REAP(child, 0);
+	return NULL;
+}
+
+TEST("a mask of CPUs is one thread's, and what the thread makes begins with it")
+{
+	int last = sysconf(_SC_NPROCESSORS_ONLN) > 1;
+	pthread_t thread;
+	pid_t child;
+
+	cpu_bind(last);
+	CHECK_EQ(pthread_create(&thread, NULL, affinity_inherited, &last), 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK_EQ(affinity_get(0), last);
+	CHILD(child) {
+		CHECK_EQ(affinity_get(0), last);
+	}
+	REAP(child, 0);
+}
+
+TEST("nobody is number -1: ESRCH of the calls about CPUs, EINVAL of the other ones")
+{
+	struct sched_param param = { 0 };
+	cpu_set_t set;
+
+	CHECK_ERR(sched_getaffinity(-1, sizeof(set), &set), ESRCH);
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	CHECK_ERR(sched_setaffinity(-1, sizeof(set), &set), ESRCH);
+	CHECK_ERR(syscall(SYS_sched_getscheduler, -1), EINVAL);
+	CHECK_ERR(syscall(SYS_sched_getparam, -1, &param), EINVAL);
+	CHECK_ERR(syscall(SYS_sched_getattr, -1, &param, 48, 0), EINVAL);
+}
