@@ -105,6 +105,7 @@ enum linux_op {
 	LX_PRIORITY,	/* [1] 0 get 1 set [2] which [3] who [4] value */
 	LX_SCHED,	/* [1] enum lx_sched [2] pid [3] value; payload: struct */
 	LX_RUSAGE,	/* [1] who; payload: struct rusage of Linux x86-64 */
+	LX_CPU_TIME,	/* [1] pid or tid [2] 1 of a thread [3] 1 without the system's; payload: u64 ns */
 	LX_TIMES,	/* payload: struct tms (clock ticks of 100 Hz), words[0] uptime ticks */
 	LX_UNAME_SET,	/* [1] 0 hostname 1 domainname; payload */
 	LX_UNAME,	/* payload: struct new_utsname */

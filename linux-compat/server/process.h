@@ -328,7 +328,7 @@ uint64_t request_counts(uint32_t op);
 	X(LX_SETGROUPS, request_setgroups) X(LX_GETGROUPS, request_getgroups) X(LX_SETPGID, request_setpgid) \
 	X(LX_GETPGID, request_getpgid) X(LX_SETSID, request_setsid) X(LX_GETSID, request_getsid) \
 	X(LX_RLIMIT, request_rlimit) X(LX_PRIORITY, request_priority) X(LX_SCHED, request_sched) \
-	X(LX_RUSAGE, request_rusage) X(LX_TIMES, request_times) X(LX_UNAME_SET, request_uname_set) \
+	X(LX_RUSAGE, request_rusage) X(LX_CPU_TIME, request_cpu_time) X(LX_TIMES, request_times) X(LX_UNAME_SET, request_uname_set) \
 	X(LX_UNAME, request_uname) X(LX_SYSINFO, request_sysinfo) X(LX_PRCTL, request_prctl) \
 	X(LX_REBOOT, request_reboot) X(LX_UNKNOWN, request_unknown) X(LX_PERSONALITY, request_personality) \
 	X(LX_SYSLOG, request_syslog) \

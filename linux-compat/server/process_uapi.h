@@ -62,7 +62,6 @@ struct linux_rusage {
 _Static_assert(sizeof(struct linux_rusage) == 144, "struct rusage of x86-64");
 #define RUSAGE_SELF	0
 #define RUSAGE_CHILDREN	(-1)
-#define RUSAGE_BOTH	(-2)
 #define RUSAGE_THREAD	1
 struct linux_tms { int64_t utime, stime, cutime, cstime; };
 struct linux_utsname { char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65]; };

@@ -89,10 +89,6 @@ void request_rusage(struct request *r)
 	case RUSAGE_CHILDREN:
 		u = p->child_usage;
 		break;
-	case RUSAGE_BOTH:
-		process_usage(p, &u);
-		usage_add(&u, &p->child_usage);
-		break;
 	default:
 		request_reply(r, -EINVAL);
 		return;
@@ -107,6 +103,28 @@ void request_rusage(struct request *r)
 	}
 	usage_fill(&u, &out);
 	request_reply_data(r, 0, &out, sizeof(out));
+}
+
+/* The CPU time of any process, but only of a thread of the caller's own (clock_getcpuclockid(3)). */
+void request_cpu_time(struct request *r)
+{
+	uint32_t id = (uint32_t)r->words[1];
+	struct process *p = r->words[2] ? r->process : process_by_pid(id);
+	struct thread *t = r->words[2] ? thread_by_tid(id) : NULL;
+	struct thread_info info = { 0 };
+	struct usage u = { 0 };
+	uint64_t ns;
+
+	if (!p || (r->words[2] && (!t || t->process != p))) {
+		request_reply(r, -EINVAL);
+		return;
+	}
+	if (!t)
+		process_usage(p, &u);
+	else if (tess_thread_query(r->image->task, t->number, &info) == 0)
+		u = (struct usage){ .user_ns = info.user_ns, .system_ns = info.kernel_ns };
+	ns = u.user_ns + (r->words[3] ? 0 : u.system_ns);
+	request_reply_data(r, 0, &ns, sizeof(ns));
 }
 
 void request_times(struct request *r)

@@ -103,6 +103,28 @@ static int64_t cpu_time(bool thread, uint64_t *ns)
 	return 0;
 }
 
+/*
+ * The clock of any process or of a thread of ours (clock_getcpuclockid(3)): its id, inverted, above a bit for
+ * a thread and two that say which time: 1 the program's own, 3 a clock that is a descriptor.
+ */
+static int64_t cpu_time_of(int32_t clock, uint64_t *ns)
+{
+	uint32_t id = ~(uint32_t)(clock >> 3);
+	bool thread = clock & 4;
+	int64_t r;
+
+	if ((clock & 3) == 3)
+		return -EINVAL;
+	if (id == 0 && (clock & 3) != 1)
+		return cpu_time(thread, ns);
+	if (id == 0)
+		id = (uint32_t)self_utcb()->user[thread ? TU_TID : TU_PID];
+	r = server_call(LX_CPU_TIME, id, thread, (clock & 3) == 1);
+	if (r == 0)
+		memcpy(ns, self_utcb()->msg.inline_data, sizeof(*ns));
+	return r;
+}
+
 static int64_t clock_read(uint64_t clock, uint64_t *ns)
 {
 	switch ((int32_t)clock) {
@@ -118,7 +140,7 @@ static int64_t clock_read(uint64_t clock, uint64_t *ns)
 	case CLOCK_THREAD_CPUTIME_ID:
 		return cpu_time(true, ns);
 	default:
-		return -EINVAL;
+		return (int32_t)clock < 0 ? cpu_time_of((int32_t)clock, ns) : -EINVAL;
 	}
 }
 
@@ -238,7 +260,7 @@ int64_t sys_clock_nanosleep(uint64_t clock, uint64_t flags, uint64_t time, uint6
 
 	if ((int32_t)clock == CLOCK_THREAD_CPUTIME_ID)
 		return -EINVAL;
-	if ((int32_t)clock == CLOCK_PROCESS_CPUTIME_ID)
+	if ((int32_t)clock == CLOCK_PROCESS_CPUTIME_ID || (int32_t)clock < 0)
 		return -EOPNOTSUPP;
 	r = clock_read(clock, &now);
 	if (r < 0)

@@ -8,6 +8,7 @@
  */
 #include "tap.h"
 
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/times.h>
@@ -384,4 +385,43 @@ TEST("times adds up the children that were waited for")
 	REAP(child, 0);
 	times(&sum);
 	CHECK(sum.tms_cutime + sum.tms_cstime > 0);
+}
+
+static void *clocked_work(void *done)
+{
+	while (ns_of(CLOCK_THREAD_CPUTIME_ID) < 30000000)
+		;
+	CHECK_EQ(write(*(int *)done, "d", 1), 1);
+	pause();
+	return NULL;
+}
+
+TEST("one thread reads another's clock of CPU time, and a process any process's, but not a stranger's thread's")
+{
+	struct timespec now;
+	pthread_t thread;
+	clockid_t clock;
+	int done[2];
+	char byte;
+	pid_t child;
+
+	CHECK_EQ(pipe(done), 0);
+	CHECK_EQ(pthread_create(&thread, NULL, clocked_work, &done[1]), 0);
+	CHECK_EQ(pthread_getcpuclockid(thread, &clock), 0);
+	CHECK_EQ(read(done[0], &byte, 1), 1);
+	CHECK(ns_of(clock) >= 30000000);
+	CHECK(ns_of(CLOCK_THREAD_CPUTIME_ID) < ns_of(clock));
+	CHECK_EQ(pthread_getcpuclockid(pthread_self(), &clock), 0);
+	CHECK(ns_of(clock) <= ns_of(CLOCK_THREAD_CPUTIME_ID));
+	CHILD(child)
+		clocked_work(&done[1]);
+	CHECK_EQ(read(done[0], &byte, 1), 1);
+	CHECK_EQ(clock_getcpuclockid(child, &clock), 0);
+	CHECK(ns_of(clock) >= 30000000);
+	CHECK_ERR(clock_gettime(clock | 4, &now), EINVAL);	/* its thread */
+	CHECK_ERR(clock_gettime(clock | 3, &now), EINVAL);	/* of a descriptor */
+	CHECK_ERR(clock_gettime(-8 * 0x0ffffff0, &now), EINVAL);
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	CHECK_EQ(waitpid(child, NULL, 0), child);
+	CHECK_ERR(clock_gettime(clock, &now), EINVAL);
 }
