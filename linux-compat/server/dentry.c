@@ -10,6 +10,7 @@
 
 #define BUCKETS_FIRST	2048u
 
+uint64_t hash_factor;
 struct dentry **dentry_buckets;
 uint32_t dentry_bucket_mask;
 static uint32_t dentry_count;
@@ -20,6 +21,8 @@ void dentry_init(void)
 {
 	if (dentry_buckets)
 		return;
+	tess_random_fill(&hash_factor, sizeof(hash_factor));
+	hash_factor |= 1;
 	dentry_buckets = mem_alloc(BUCKETS_FIRST * sizeof(*dentry_buckets));
 	dentry_bucket_mask = BUCKETS_FIRST - 1;
 }
@@ -34,14 +37,9 @@ uint64_t word_load_slow(const char *p)
 	return w;
 }
 
-static uint64_t hash_more(uint64_t hash, uint64_t word)
-{
-	return (hash ^ hash >> 32 ^ word) * HASH_FACTOR;
-}
-
 void name_scan_long(struct name *n)
 {
-	uint64_t hash = n->first * HASH_FACTOR, w, ends;
+	uint64_t hash = n->first, w, ends;
 	uint32_t len, tail;
 
 	for (len = 8;; len += 8) {
@@ -49,13 +47,13 @@ void name_scan_long(struct name *n)
 		ends = word_ends(w);
 		if (ends)
 			break;
-		hash = hash_more(hash, w);
+		hash = hash_mix(hash) ^ w;
 	}
 	tail = (uint32_t)__builtin_ctzll(ends) / 8;
 	if (tail)
-		hash = hash_more(hash, word_cut(w, tail));
+		hash = hash_mix(hash) ^ word_cut(w, tail);
 	n->len = len + tail;
-	n->hash = (uint32_t)(hash >> 32);
+	n->hash = hash_of(hash);
 }
 
 static uint64_t word_of(const char *text, uint32_t len)
@@ -74,10 +72,10 @@ void name_make(struct name *n, const char *text, uint32_t len)
 	n->text = text;
 	n->len = len;
 	n->first = word_of(text, len);
-	hash = n->first * HASH_FACTOR;
+	hash = n->first;
 	for (uint32_t at = 8; at < len; at += 8)
-		hash = hash_more(hash, word_of(text + at, len - at));
-	n->hash = (uint32_t)(hash >> 32);
+		hash = hash_mix(hash) ^ word_of(text + at, len - at);
+	n->hash = hash_of(hash);
 }
 
 struct dentry *dentry_lookup(const struct dentry *dir, const char *name, uint32_t len)

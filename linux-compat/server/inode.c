@@ -244,7 +244,7 @@ int inode_any_path(struct inode *i, struct path *to)
 
 static struct koid_slot *koid_slot(const struct koids *k, uint64_t koid)
 {
-	uint32_t at = (uint32_t)(koid * HASH_FACTOR >> 32);
+	uint32_t at = hash_of(koid);
 
 	while (k->slots[at & k->mask].koid && k->slots[at & k->mask].koid != koid)
 		at++;

@@ -305,7 +305,7 @@ static void ahead_done(struct walk *w, struct dentry *dir, const char *text, uin
 {
 	w->parent.mount = w->at.mount;
 	w->parent.dentry = dir;
-	w->last = (struct name){ text, first, len, (uint32_t)(first * HASH_FACTOR >> 32) };
+	w->last = (struct name){ text, first, len, hash_of(first) };
 	w->last_type = LAST_NAME;
 	w->slash = false;
 	w->state = WALK_DONE;

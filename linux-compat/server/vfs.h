@@ -210,7 +210,21 @@ struct name {
 #define WORD_ONES	0x0101010101010101ull
 #define WORD_HIGHS	0x8080808080808080ull
 #define WORD_SLASHES	0x2f2f2f2f2f2f2f2full
-#define HASH_FACTOR	0x9e3779b97f4a7c15ull
+
+/*
+ * The hash of a name, folded from the whole product, so that its last letters count as its first. The factor is
+ * odd and random: nobody can choose names that meet.
+ */
+extern uint64_t hash_factor;
+
+static inline uint64_t hash_mix(uint64_t word)
+{
+	unsigned __int128 product = (unsigned __int128)word * hash_factor;
+
+	return (uint64_t)(product >> 64) ^ (uint64_t)product;
+}
+
+static inline uint32_t hash_of(uint64_t word) { return (uint32_t)(hash_mix(word) >> 32); }
 
 uint64_t word_load_slow(const char *p);
 
@@ -251,7 +265,7 @@ static inline void name_scan(struct name *n, const char *text)
 	}
 	n->len = (uint32_t)__builtin_ctzll(ends) / 8;
 	n->first = word_cut(w, n->len);
-	n->hash = (uint32_t)(n->first * HASH_FACTOR >> 32);
+	n->hash = hash_of(n->first);
 }
 void name_make(struct name *n, const char *text, uint32_t len);	/* the same of a text of known length */
 
@@ -278,7 +292,7 @@ static inline struct dentry *dentry_find(const struct dentry *dir, const struct 
 /* The same for a name of up to seven bytes: first, which ends in a zero, says it all. */
 static inline struct dentry *dentry_find_short(const struct dentry *dir, uint64_t first)
 {
-	struct dentry *d = dentry_buckets[dentry_bucket(dir, (uint32_t)(first * HASH_FACTOR >> 32))];
+	struct dentry *d = dentry_buckets[dentry_bucket(dir, hash_of(first))];
 
 	while (d && (d->first != first || d->parent != dir))
 		d = d->hash_next;

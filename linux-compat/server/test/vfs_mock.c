@@ -209,7 +209,14 @@ status_t tess_system_query(const volatile void *info)
 	return 0;
 }
 
-int64_t tess_random_fill(const volatile void *buf, uint64_t len) { memset((void *)(uintptr_t)buf, 7, len); return (int64_t)len; }
+int64_t tess_random_fill(const volatile void *buf, uint64_t len)
+{
+	static uint64_t state;
+
+	for (uint64_t n = 0; n < len; n++)
+		((uint8_t *)(uintptr_t)buf)[n] = (uint8_t)((state = state * 6364136223846793005ull + 1442695040888963407ull) >> 56);
+	return (int64_t)len;
+}
 
 int64_t tess_descriptor_create(const volatile void *p)
 {
