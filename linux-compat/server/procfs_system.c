@@ -120,6 +120,19 @@ static int meminfo_text(const struct inode *i, struct process *who, struct text 
 	return 0;
 }
 
+/* Only what is known: nothing is ever paged in or out, as there are no disks. */
+static int vmstat_text(const struct inode *i, struct process *who, struct text *out)
+{
+	(void)i;
+	(void)who;
+	if (info_now() < 0)
+		return -EIO;
+	text_printf(out, "nr_free_pages %lu\nnr_shmem %lu\n", (unsigned long)(info.memory_free / PAGE_SIZE),
+		(unsigned long)(tmpfs_bytes() / PAGE_SIZE));
+	text_printf(out, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n");
+	return 0;
+}
+
 static uint64_t cpu_sum(const uint64_t *each)
 {
 	uint64_t sum = 0;
@@ -384,6 +397,7 @@ const struct pseudo_node proc_system_nodes[] = {
 	TEXT("interrupts", interrupts_text),
 	TEXT("loadavg", loadavg_text),
 	TEXT("meminfo", meminfo_text),
+	TEXT("vmstat", vmstat_text),
 	{ .path = "mounts", .mode = S_IFLNK | 0777, .value = "self/mounts" },
 	VALUE("partitions", "major minor  #blocks  name\n\n"),
 	TEXT("stat", stat_text),

@@ -368,6 +368,10 @@ TEST("meminfo, cpuinfo, uptime, loadavg, stat and version have the lines that pr
 	CHECK_EQ(sscanf(text, "MemTotal: %ld kB MemFree: %ld kB", &total, &free_kb), 2);
 	CHECK(total > free_kb && free_kb > 0);
 	CHECK(strstr(text, "\nMemAvailable:") != NULL && strstr(text, "\nSwapTotal:") != NULL);
+	file_read("/proc/vmstat", text, sizeof(text));	/* vmstat(8) */
+	CHECK_EQ(sscanf(text, "nr_free_pages %ld\n", &free_kb), 1);
+	CHECK(free_kb > 0 && free_kb * 4 < total);
+	CHECK(strstr(text, "\npgpgin ") && strstr(text, "\npswpout "));
 	file_read("/proc/cpuinfo", text, sizeof(text));
 	CHECK_EQ(strncmp(text, "processor\t: 0\n", 14), 0);
 	CHECK(strstr(text, "\nflags\t\t: ") != NULL && strstr(text, "\nmodel name\t: ") != NULL);
