@@ -27,6 +27,55 @@ int64_t call_odd_number(struct call_frame *f)
 	return (uint32_t)f->orig_rax > CALLS_MAX ? -ENOSYS : trace_call(f);
 }
 
+/* --- sockets ------------------------------------------------------------------------------------------- */
+
+#define SOCKET_FLAGS	(O_CLOEXEC | O_NONBLOCK)
+#define SOCKET_TYPES	11u
+#define SOCKET_FAMILIES	46u
+
+/*
+ * There is no family of them, and this is how socket(2) says so: programs that can do without one (libaudit
+ * below login and su, the resolver) take EAFNOSUPPORT for that, and ENOSYS for a fault. Counted all the same.
+ */
+int64_t sys_socket(uint64_t family, uint64_t type)
+{
+	uint32_t kind = (uint32_t)type & 0xf;
+
+	if ((uint32_t)type & ~(SOCKET_FLAGS | 0xfu))
+		return -EINVAL;
+	if ((uint32_t)family < SOCKET_FAMILIES && kind >= SOCKET_TYPES)
+		return -EINVAL;
+	sys_unsupported();
+	return -EAFNOSUPPORT;
+}
+
+int64_t sys_socketpair(uint64_t family, uint64_t type) { return sys_socket(family, type); }
+
+/* No descriptor is one; bash asks so whether it runs for rsh. */
+static int64_t socket_call(uint64_t fd)
+{
+	struct handle_info info;
+
+	return fd_bad(fd) || tess_handle_query((handle_t)fd, &info) < 0 ? -EBADF : -ENOTSOCK;
+}
+
+int64_t sys_connect(uint64_t fd) { return socket_call(fd); }
+int64_t sys_accept(uint64_t fd) { return socket_call(fd); }
+int64_t sys_sendto(uint64_t fd) { return socket_call(fd); }
+int64_t sys_recvfrom(uint64_t fd) { return socket_call(fd); }
+int64_t sys_sendmsg(uint64_t fd) { return socket_call(fd); }
+int64_t sys_recvmsg(uint64_t fd) { return socket_call(fd); }
+int64_t sys_shutdown(uint64_t fd) { return socket_call(fd); }
+int64_t sys_bind(uint64_t fd) { return socket_call(fd); }
+int64_t sys_listen(uint64_t fd) { return socket_call(fd); }
+int64_t sys_getsockname(uint64_t fd) { return socket_call(fd); }
+int64_t sys_getpeername(uint64_t fd) { return socket_call(fd); }
+int64_t sys_setsockopt(uint64_t fd) { return socket_call(fd); }
+int64_t sys_getsockopt(uint64_t fd) { return socket_call(fd); }
+int64_t sys_accept4(uint64_t fd) { return socket_call(fd); }
+int64_t sys_recvmmsg(uint64_t fd) { return socket_call(fd); }
+int64_t sys_sendmmsg(uint64_t fd) { return socket_call(fd); }
+
 /* --- the system --------------------------------------------------------------------------------------- */
 
 #define UTSNAME_SIZE	390u

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/statfs.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
@@ -324,4 +325,33 @@ TEST("seccomp filters are refused or real, never accepted and ignored")
 		CHECK_ERR(syscall(SYS_getppid), 7);
 	}
 	REAP(child, 0);
+}
+
+TEST("a family of sockets that nobody serves is EAFNOSUPPORT, what no socket can be EINVAL")
+{
+	int pair[2];
+
+	CHECK_ERR(socket(46, SOCK_STREAM, 0), EAFNOSUPPORT);
+	CHECK_ERR(socket(-1, SOCK_STREAM | SOCK_CLOEXEC, 0), EAFNOSUPPORT);
+	CHECK_ERR(socket(46, 11, 0), EAFNOSUPPORT);
+	CHECK_ERR(socket(AF_UNIX, 11, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_socket, AF_UNIX, SOCK_STREAM | 0x100, 0), EINVAL);
+	CHECK_ERR(socketpair(46, SOCK_STREAM, 0, pair), EAFNOSUPPORT);
+	CHECK_ERR(syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM | 0x100, 0, pair), EINVAL);
+}
+
+TEST("what is no socket is ENOTSOCK to the calls about them, and EBADF when it is not open")
+{
+	static const int calls[] = { SYS_connect, SYS_accept, SYS_sendto, SYS_recvfrom, SYS_sendmsg, SYS_recvmsg,
+		SYS_shutdown, SYS_bind, SYS_listen, SYS_getsockname, SYS_getpeername, SYS_setsockopt, SYS_getsockopt,
+		SYS_accept4, SYS_recvmmsg, SYS_sendmmsg };
+	char area[128] = { 0 };
+	int ends[2];
+
+	CHECK_EQ(pipe(ends), 0);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		CHECK_ERR(syscall(calls[i], ends[0], area, 0, 0, 0, 0), ENOTSOCK);
+		CHECK_ERR(syscall(calls[i], ends[1] + 1, area, 0, 0, 0, 0), EBADF);
+		CHECK_ERR(syscall(calls[i], -1, area, 0, 0, 0, 0), EBADF);
+	}
 }
