@@ -330,9 +330,11 @@ static void *ppid_in_thread(void *end)
 
 TEST("every thread sees the new parent after the old one died")
 {
-	int go[2], told[2];
+	int ready[2], go[2], told[2];
 	pid_t middle, found[2] = { 0, 0 };
+	char byte;
 
+	CHECK_EQ(pipe(ready), 0);
 	CHECK_EQ(pipe(go), 0);
 	CHECK_EQ(pipe(told), 0);
 	CHILD(middle) {
@@ -342,6 +344,7 @@ TEST("every thread sees the new parent after the old one died")
 			void *seen;
 
 			CHECK_EQ(pthread_create(&thread, NULL, ppid_in_thread, go), 0);
+			CHECK_EQ(write(ready[1], "r", 1), 1);
 			close(told[0]);
 			while (getppid() == old)
 				sleep_ms(1);
@@ -352,7 +355,7 @@ TEST("every thread sees the new parent after the old one died")
 			CHECK_EQ(write(told[1], found, sizeof(found)), sizeof(found));
 			_exit(0);
 		}
-		sleep_ms(20);
+		CHECK_EQ(read(ready[0], &byte, 1), 1);
 	}
 	close(told[1]);
 	REAP(middle, 0);
