@@ -15,7 +15,8 @@ boot_tests = \
 	tests/boot/shell.bats \
 	tests/boot/smp.bats
 TESTS += $(boot_tests)
-EXTRA_DIST += $(boot_tests) tests/README.md tests/lib/guest.bash tests/lib/summary
+FAULT_TESTS += tests/dist.sh
+EXTRA_DIST += $(boot_tests) tests/README.md tests/dist.sh tests/lib/guest.bash tests/lib/summary
 
 # `./tessera` and its bench, installed.
 nobase_pkgdata_DATA += kernel/tessera.elf
