@@ -271,14 +271,14 @@ TEST("a timerfd counts its expirations and is readable after each")
 	CHECK(count >= 4);
 }
 
-/* How often a loop goes round in 100 ms of this process's CPU time. */
-static uint64_t rounds_of_100_ms(void)
+/* How often a loop goes round in 300 ms of this process's CPU time. */
+static uint64_t rounds_of_300_ms(void)
 {
 	struct timespec now;
 	uint64_t rounds = 0;
 
 	CHECK_EQ(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now), 0);
-	for (int64_t stop = now.tv_sec * 1000000000ll + now.tv_nsec + 100000000; now.tv_sec * 1000000000ll + now.tv_nsec < stop;
+	for (int64_t stop = now.tv_sec * 1000000000ll + now.tv_nsec + 300000000; now.tv_sec * 1000000000ll + now.tv_nsec < stop;
 	     rounds++) {
 		for (volatile int i = 0; i < 1000; i++)
 			;
@@ -290,13 +290,13 @@ static uint64_t rounds_of_100_ms(void)
 TEST("three hundred timerfds of a nanosecond that nobody reads leave others the CPU")
 {
 	struct itimerspec fast = { { 0, 1 }, { 0, 1 } };
-	uint64_t alone, beside = 0;
+	uint64_t alone, beside;
 	int ready[2];
 	pid_t child;
 	char c;
 
 	CHECK_EQ(pipe(ready), 0);
-	alone = rounds_of_100_ms();
+	alone = rounds_of_300_ms();
 	CHILD(child) {
 		for (int i = 0; i < 300; i++) {
 			int fd = (int)syscall(SYS_timerfd_create, CLOCK_MONOTONIC, 0);
@@ -310,13 +310,9 @@ TEST("three hundred timerfds of a nanosecond that nobody reads leave others the 
 	}
 	CHECK_EQ(read(ready[0], &c, 1), 1);
 	sleep_ms(50);
-	for (int i = 0; i < 3; i++) {		/* the best: the host has other programs to run */
-		uint64_t rounds = rounds_of_100_ms();
-
-		beside = rounds > beside ? rounds : beside;
-	}
+	beside = rounds_of_300_ms();
 	tap_note("%llu rounds alone, %llu beside them", (unsigned long long)alone, (unsigned long long)beside);
-	CHECK(beside > alone / 4);
+	CHECK(beside > alone / 2);
 	CHECK_EQ(kill(child, SIGKILL), 0);
 	CHECK_EQ(waitpid(child, NULL, 0), child);
 }
