@@ -175,18 +175,19 @@ static void direct_map_extend(void)
  */
 static void image_protect(void)
 {
-	uint64_t directory = early_page(), *pd = phys_to_virt(directory), nx = cpu_has_nx ? 1ull << 63 : 0;
+	static uint64_t directory[512] __attribute__((aligned(4096))), tables[4][512] __attribute__((aligned(4096)));
+	uint64_t nx = cpu_has_nx ? 1ull << 63 : 0;
 
+	KASSERT((uint64_t)kernel_image_end - KERNEL_BASE <= sizeof(tables) / 8 * PAGE_SIZE);
+	for (int i = 0; i < 4; i++)
+		directory[i] = ((uint64_t)tables[i] - KERNEL_BASE) | X86_P | X86_W;
 	for (uint64_t at = (uint64_t)kernel_image_start; at < (uint64_t)kernel_image_end; at += PAGE_SIZE) {
-		uint64_t phys = at - KERNEL_BASE, *pde = &pd[phys >> 21];
+		uint64_t page = (at - KERNEL_BASE) >> 12;
 		bool code = at < (uint64_t)kernel_text_end, data = at >= (uint64_t)kernel_data_start;
 
-		if (!*pde)
-			*pde = early_page() | X86_P | X86_W;
-		((uint64_t *)phys_to_virt(*pde & ~4095ull))[phys >> 12 & 511] =
-			phys | X86_P | (code ? 0 : nx) | (data ? X86_W : 0);
+		tables[page / 512][page % 512] = page << 12 | X86_P | (code ? 0 : nx) | (data ? X86_W : 0);
 	}
-	boot_pdpt_high[510] = directory | X86_P | X86_W;
+	boot_pdpt_high[510] = ((uint64_t)directory - KERNEL_BASE) | X86_P | X86_W;
 	boot_pml4[256] |= nx;
 	write_cr3(read_cr3());
 }
