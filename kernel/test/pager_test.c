@@ -5,14 +5,12 @@
  */
 #include "host.h"
 #include "ipc.h"
-#include <kernel/mm/local.h>
 
 #define BUF 0x100000ull
 #define MAP 0x800000ull
 #define PG(n) ((uint64_t)(n) * PAGE_SIZE)
 #define RW (MAP_READ | MAP_WRITE)
 
-static uint64_t frames_at_start;
 static struct endpoint endpoint, endpoint2;
 static struct pager *pager;
 static struct content *content;
@@ -443,12 +441,6 @@ static void tells(void)
 	end();				/* with one on its way */
 }
 
-static void nothing_left(void)
-{
-	CHECK(object_counts[OBJ_VMO] == 0 && object_counts[OBJ_CONTENT] == 0 && object_counts[OBJ_PAGER] == 0);
-	CHECK(host_free_pages() + kmem_used_bytes() / PAGE_SIZE == frames_at_start && root_pool->used == 0);
-}
-
 int main(void)
 {
 	static const struct tap_case cases[] = {
@@ -467,10 +459,7 @@ int main(void)
 		{ "without its pager a content keeps what it holds and takes nothing", destroyed },
 		{ "a pager that is just ending is not told of requests", ending },
 		{ "tells are coalesced and come for what was asked only", tells },
-		{ "nothing is left", nothing_left },
 	};
 
-	host_init();
-	frames_at_start = host_free_pages() + kmem_used_bytes() / PAGE_SIZE;
-	return tap_run(cases, ARRAY_SIZE(cases));
+	return host_main(cases, ARRAY_SIZE(cases));
 }

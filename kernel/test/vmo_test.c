@@ -2,12 +2,9 @@
  * vmo_test.c -- memory objects and contents.
  */
 #include "host.h"
-#include <kernel/mm/local.h>
 
 #define BUF 0x100000ull			/* user memory for copies */
 #define PG(n) ((uint64_t)(n) * PAGE_SIZE)
-
-static uint64_t frames_at_start;
 
 static struct vmo *made(uint64_t size)
 {
@@ -263,13 +260,6 @@ static void quota(void)
 	object_put(&vs->object);
 }
 
-static void nothing_left(void)
-{
-	CHECK(object_counts[OBJ_VMO] == 0 && object_counts[OBJ_CONTENT] == 0 && object_counts[OBJ_VSPACE] == 0);
-	CHECK(host_free_pages() + kmem_used_bytes() / PAGE_SIZE == frames_at_start);
-	CHECK(root_pool->used == 0);
-}
-
 int main(void)
 {
 	static const struct tap_case cases[] = {
@@ -285,10 +275,7 @@ int main(void)
 		{ "times follow reads and writes as with relatime", times },
 		{ "writers and those who forbid writing exclude each other", writers },
 		{ "a file system pays for its files and stops who writes beyond its size", quota },
-		{ "nothing is left", nothing_left },
 	};
 
-	host_init();
-	frames_at_start = host_free_pages() + kmem_used_bytes() / PAGE_SIZE;
-	return tap_run(cases, ARRAY_SIZE(cases));
+	return host_main(cases, ARRAY_SIZE(cases));
 }
