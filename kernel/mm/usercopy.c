@@ -93,5 +93,5 @@ status_t user_fault_in(uint64_t addr, size_t len, bool write)
 	while ((page += PAGE_SIZE) < end)
 		if (vspace_fault(vs, page, write ? MAP_WRITE : MAP_READ) != 0)
 			break;
-	return 0;
+	return preempt_point() ? 0 : E_GONE;	/* who takes the page away again and again keeps nobody here */
 }

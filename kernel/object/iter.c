@@ -2,7 +2,7 @@
  * iter.c -- pieces of user memory as one stream (struct user_iter).
  *
  * Locks:   none.  The copies do not fault: they stop short, and iter_fault_in, with no lock held, brings
- *          the page in.
+ *          the page in at which they stopped, and no other for sure.
  * Fails:   E_FAULT.
  * Tested:  kernel/test/pipe_test.c, tests/linux/files
  */

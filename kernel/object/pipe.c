@@ -153,6 +153,7 @@ static void packet_mark(struct pipe *p, uint64_t len)
 static status_t packet_take(struct pipe *p, struct user_iter *it)
 {
 	uint64_t start = p->tail, end = packet_at(p, 0)->end, wanted = it->left;
+	struct user_iter stopped;
 
 	while (it->left && p->tail < end) {
 		uint64_t want = piece(it, end - p->tail, p->tail);
@@ -163,9 +164,10 @@ static status_t packet_take(struct pipe *p, struct user_iter *it)
 		if (likely(n == want))
 			continue;
 		p->tail = start;
+		stopped = *it;
 		iter_back(it, wanted - it->left);
 		spin_unlock(&p->object.lock);
-		s = iter_fault_in(it, true);
+		s = iter_fault_in(&stopped, true);
 		spin_lock(&p->object.lock);
 		return s;
 	}
@@ -233,6 +235,7 @@ int64_t pipe_read(struct pipe *p, struct user_iter *it, uint64_t deadline_ns)
 static status_t fill(struct pipe *p, struct user_iter *it, uint64_t most, bool atomic)
 {
 	uint64_t start = it->left, room = MIN(pipe_room(p), most);
+	struct user_iter stopped;
 	status_t s;
 
 	while (it->left && room) {
@@ -243,13 +246,14 @@ static status_t fill(struct pipe *p, struct user_iter *it, uint64_t most, bool a
 			room -= want;
 			continue;
 		}
+		stopped = *it;
 		if (atomic) {
 			p->head -= start - it->left;
 			iter_back(it, start - it->left);
 		}
 		REQUIRE(n >= 0, n);
 		spin_unlock(&p->object.lock);
-		s = iter_fault_in(it, false);
+		s = iter_fault_in(&stopped, false);
 		spin_lock(&p->object.lock);
 		return s;
 	}

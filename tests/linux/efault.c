@@ -9,6 +9,7 @@
 #include "tap.h"
 
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -177,6 +178,32 @@ TEST("a pointer whose page ends too early is EFAULT or a short count, and writes
 	memcpy(edge - 4, "file", 4);
 	CHECK_ERR(access(edge - 4, F_OK), EFAULT);
 	CHECK_EQ(open("/dev/zero", O_RDONLY) >= 0, 1);
+}
+
+TEST("a pipe takes nothing from a buffer whose second page is bad, and all when it is only not there yet")
+{
+	char *two = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *fresh = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *edge = two + 4096, text[8];
+	struct iovec parts[2] = { { text, 1 }, { fresh, 1 } };
+	int ends[2], packets[2], held;
+
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(syscall(SYS_pipe2, packets, O_DIRECT), 0);
+	CHECK_EQ(write(packets[1], "packet", 6), 6);
+	CHECK_EQ(munmap(edge, 4096), 0);
+	memcpy(edge - 4, "file", 4);
+	CHECK_ERR(write(ends[1], edge - 4, 8), EFAULT);
+	CHECK_ERR(write(packets[1], edge - 4, 8), EFAULT);
+	CHECK_EQ(ioctl(ends[0], FIONREAD, &held), 0);
+	CHECK_EQ(held, 0);
+	CHECK_EQ(writev(ends[1], parts, 2), 2);
+	CHECK_EQ(writev(ends[1], (struct iovec[2]){ { text, 1 }, { fresh + 4095, 2 } }, 2), 3);
+	CHECK_EQ(read(ends[0], text, 8), 5);
+	CHECK_ERR(read(packets[0], edge - 4, 8), EFAULT);
+	parts[1].iov_base = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK_EQ(write(packets[1], "again", 5), 5);
+	CHECK(readv(packets[0], parts, 2) > 0);
 }
 
 TEST("memory that may only be read is EFAULT when a call would write it")
