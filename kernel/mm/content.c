@@ -4,8 +4,9 @@
  *
  * Owns:    struct content.  Its size is its vmo's.
  * Locks:   the write lock (writer, write_waiters) sleeps: it serialises writes and changes of size and
- *          is never taken by a fault, nor held while a pager is asked.  content.lock guards the rest but the times, which are single
- *          words, stored atomically: a shared mapping's write fault sets them with vspace.lock held.
+ *          is never taken by a fault, nor held while a pager is asked.  content.lock guards the rest but
+ *          the times, which are single words, stored atomically: a shared mapping's write fault sets them
+ *          with vspace.lock held.
  *          pager_lock guards whom it tells, and a tell on its way there.
  * Fails:   E_TXTBUSY, E_PERM (seals), E_FBIG (ceiling), E_NOMEM, E_INTERRUPTED waiting for the write
  *          lock, E_NOT_HERE when the server must be asked first (TELL_FIRST_WRITE; a hole in a pager's content),
@@ -192,7 +193,8 @@ static status_t write_check(struct content *c, uint64_t offset, uint64_t *len, u
  * Store a piece, with the write lock.  *want: what a pager must be asked for before, and *page: of which page;
  * nothing has been stored then (E_AGAIN).  Otherwise E_AGAIN, or a short count: it was had and is gone again.
  */
-static int64_t piece_store(struct content *c, uint64_t offset, uint64_t user, uint64_t n, uint32_t *want, uint64_t *page)
+static int64_t piece_store(struct content *c, uint64_t offset, uint64_t user, uint64_t n, uint32_t *want,
+			   uint64_t *page)
 {
 	if (unlikely(c->vmo->paged) && (*want = paged_missing(c->vmo, offset, n, page)))
 		return E_AGAIN;
@@ -207,8 +209,8 @@ static int64_t pieces_write(struct content *c, uint64_t offset, uint64_t user, u
 			    bool checked, uint64_t *end)
 {
 	bool append = offset == OFFSET_OWN;
-	uint64_t done = 0, n = 0, page = 0;
-	int64_t s = 0;
+	uint64_t done = 0, n = 0, page = 0, refused_at = ~0ull;
+	int64_t s = 0, refusal = 0;
 
 	do {
 		uint64_t wanted = n = MIN(len - done, PIECE_BYTES);
@@ -219,7 +221,8 @@ static int64_t pieces_write(struct content *c, uint64_t offset, uint64_t user, u
 			break;
 		if (append)
 			offset = vmo_size(c->vmo);
-		s = checked ? write_check(c, offset, &n, ceiling) : 0;
+		s = offset >= refused_at ? refusal : checked ? write_check(c, offset, &n, ceiling) : 0;
+		n = MIN(n, refused_at - offset);
 		if (s == 0 && n > 0)
 			s = piece_store(c, offset, user + done, n, &want, &page);
 		if (s > 0) {
@@ -235,7 +238,14 @@ static int64_t pieces_write(struct content *c, uint64_t offset, uint64_t user, u
 			s = 0;		/* there, and gone again: it is looked for anew */
 		else if (s < (int64_t)wanted && !c->vmo->paged)
 			break;
-	} while (s >= 0 && done < len && preempt_point());
+		if (unlikely(want && (s == E_NOSPACE || s == E_IO) && page > offset >> 12)) {
+			refused_at = page << 12;	/* what comes before is written */
+			refusal = s;
+			s = 0;
+		}
+		if (s >= 0 && done < len && !preempt_point())
+			s = E_GONE;
+	} while (s >= 0 && done < len);
 	*end = offset;
 	return done ? (int64_t)done : s;
 }
@@ -256,7 +266,7 @@ int64_t content_store(struct content *c, uint64_t offset, uint64_t user, uint64_
 {
 	uint64_t end;
 
-	REQUIRE(offset != OFFSET_OWN, E_FBIG);
+	REQUIRE(offset <= SIZE_LIMIT && len <= SIZE_LIMIT - offset, E_FBIG);
 	return pieces_write(c, offset, user, len, ~0ull, false, &end);
 }
 

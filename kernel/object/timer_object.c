@@ -110,6 +110,7 @@ int64_t sys_timer_arm(uint64_t h, uint64_t deadline, uint64_t period)
 	s = handle_get((handle_t)h, OBJ_TIMER, RIGHT_WRITE, &o);
 	REQUIRE(s == 0, s);
 	t = container_of(o, struct timer, object);
+	ktimer_stop_sync(&t->ktimer);		/* what the old setting counts is counted when this returns */
 	spin_lock(&o->lock);
 	t->deadline = deadline;
 	t->period = deadline ? period : 0;

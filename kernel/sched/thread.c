@@ -462,6 +462,14 @@ int64_t sys_thread_priority(uint64_t h, uint64_t number, uint64_t priority, uint
 	return 0;
 }
 
+/* Its registers are in no CPU, or in one that it may run on. */
+static bool may_stay(const struct thread *t)
+{
+	int32_t cpu = atomic_load(&t->arch.ext_cpu);
+
+	return cpu < 0 || t->affinity >> cpu & 1;
+}
+
 int64_t sys_thread_affinity(uint64_t h, uint64_t number, uint64_t mask)
 {
 	uint64_t all = (1ull << cpu_count) - 1;
@@ -475,7 +483,8 @@ int64_t sys_thread_affinity(uint64_t h, uint64_t number, uint64_t mask)
 			atomic_or(&t->arch.work, (uint64_t)WORK_RESCHEDULE);	/* one that runs looks where it is */
 			if (t->state == TS_RUNNING && t != current)
 				arch_ipi_reschedule(t->cpu);
-			arch_ext_release(t);	/* a caller that waits for our answer goes on over there */
+			else if (!may_stay(t))
+				arch_ext_release(t);	/* a caller that waits for our answer goes on over there */
 		} else {
 			s = E_INVAL;
 		}

@@ -117,7 +117,6 @@ static void timers(void)
 	sys_handle_close(c);
 }
 
-/* Timers that are always due leave the CPU to its thread now and then. */
 /* How often a series of a microsecond has rung after 100 ms, looked at each 10 us; it is read when `taken`. */
 static unsigned rings_count(struct counter *c, handle_t h, bool taken, uint64_t *sum)
 {
@@ -158,6 +157,7 @@ static void fast_series(void)
 	object_put(o);
 }
 
+/* Timers that are always due leave the CPU to its thread now and then. */
 static void too_many_timers(void)
 {
 	handle_t c = make(0, 0);

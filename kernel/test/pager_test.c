@@ -173,6 +173,19 @@ static void writes(void)
 	end();
 }
 
+/* Of one write, what there is room for. */
+static void write_refused_in_the_middle(void)
+{
+	uint64_t at;
+
+	begin(0);
+	room = 2;
+	CHECK(content_write(content, 100, BUF, PG(4), ~0ull, &at) == (int64_t)PG(2) - 100 && at == PG(2));
+	CHECK(vmo_size(content->vmo) == PG(2) && dirty_pages() == 2);
+	CHECK(content_write(content, PG(2), BUF, PG(4), ~0ull, &at) == E_NOSPACE);
+	end();
+}
+
 static void mapped_writes(void)
 {
 	begin(PG(8));
@@ -448,6 +461,7 @@ int main(void)
 		{ "a page that cannot be read is an error of the read and of the access", read_errors },
 		{ "who waits for a page can be killed", kills },
 		{ "a write waits until its page is backed, or is refused", writes },
+		{ "a write that is refused in the middle has written what comes before", write_refused_in_the_middle },
 		{ "so does a write through a mapping, and again after write-back", mapped_writes },
 		{ "a private write asks for data only", private_writes },
 		{ "backed ranges join and part", ranges },
