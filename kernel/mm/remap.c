@@ -6,7 +6,7 @@
  * missing, as it may on any system when it races with a move.  When a table cannot be made they go back.
  * Locks:   vspace.lock, a piece at a time.
  * Fails:   E_NOENT: the old range is not one mapping; E_INVAL; E_NOMEM: no room, no memory; E_REVOKED: its
- *          lease has ended.  But for the last all is where it was then.
+ *          lease has ended.  But for the last the old range is as it was then.
  * Tested:  kernel/test/vspace_test.c
  */
 #include "local.h"

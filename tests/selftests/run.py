@@ -90,6 +90,7 @@ def plain(line):
 class Outcome:
     def __init__(self):
         self.lines = collections.Counter()
+        self.failures = []          # the lines of its own that say so, as they are
         self.status = None
 
 
@@ -116,6 +117,8 @@ def boot(system, cpu, smp, names, tests):
             outcome = None
         elif outcome and line.strip():
             outcome.lines[plain(line)] += 1
+            if "FAIL" in line:
+                outcome.failures.append(line.strip())
         elif line.strip():
             print(f"# {system}: {line}")
     return outcomes
@@ -170,7 +173,8 @@ def configuration_run(tap, tests, names, cpu, smp, show):
         linux, tessera = (outcomes[system].get(name) or Outcome() for system in ("linux", "tessera"))
         want = test.status["linux"]
         tap.case(f"linux: {name} ({label})",
-                 [] if linux.status == want else [f"status {linux.status}, expected {want}"])
+                 [] if linux.status == want else
+                 [f"status {linux.status}, expected {want}"] + linux.failures)
         tap.case(f"tessera: {name} ({label})", judge(name, cpu, test, linux, tessera, show))
 
 

@@ -245,7 +245,10 @@ def archive_unpack(path):
         data = file.read()
     for magic, unpack in ((b"\x1f\x8b", gzip), (b"BZh", bz2), (b"\xfd7zXZ", lzma)):
         if data.startswith(magic):
-            data = unpack.decompress(data)
+            try:
+                data = unpack.decompress(data)
+            except OSError as error:        # bz2's way to say it
+                raise ArchiveError(str(error)) from error
     return data
 
 

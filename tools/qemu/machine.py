@@ -90,14 +90,15 @@ def addition_check(host, target, present):
                            f"--add {host}:/{target}/ puts it inside")
     over = target if os.path.isdir(host) else os.path.dirname(target)
     while over:
-        if stat.S_ISREG(present.get(over, 0)):
-            raise MachineError(f"--add {host}: /{over} is a file of the root")
+        if over in present and not stat.S_ISDIR(present[over]):
+            kind = "link" if stat.S_ISLNK(present[over]) else "file"
+            raise MachineError(f"--add {host}: /{over} is a {kind} of the root")
         over = os.path.dirname(over)
 
 
 def additions(adds, present):
     """Entries of each (host path, guest path), after the folders of theirs that are not there."""
-    folders = set()
+    present = dict(present)
     for host, wanted in adds:
         target = guest_path(host, wanted)
         addition_check(host, target, present)
@@ -105,15 +106,18 @@ def additions(adds, present):
         parts = target.split("/")
         for depth in range(1, len(parts)):
             folder = "/".join(parts[:depth])
-            if folder not in present and folder not in folders:
-                folders.add(folder)
+            if folder not in present:
+                present[folder] = stat.S_IFDIR
                 yield newc.Entry(folder, stat.S_IFDIR | 0o755)
         if os.path.isdir(host):
-            if target and target not in present:
-                yield newc.file_entry(target, host)
-            yield from newc.tree_entries(host, target)
+            entries = [newc.file_entry(target, host)] if target and target not in present else []
+            entries += newc.tree_entries(host, target)
         else:
-            yield newc.file_entry(target, host)
+            entries = [newc.file_entry(target, host)]
+        if None in entries:
+            raise MachineError(f"--add {host}: neither a file nor a folder")
+        present.update((entry.name, entry.mode) for entry in entries)
+        yield from entries
 
 
 class Machine:
