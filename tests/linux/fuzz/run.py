@@ -44,6 +44,9 @@ def fuzz(system, fuzzer, args):
     passed = result.returncode == 0 and any(line.startswith("ok 1 - ") for line in lines)
     said = [line.lstrip("# ") for line in lines if not line.startswith(("ok ", "not ok ", "1.."))]
     skip = [line.split("# SKIP ")[1] for line in lines if "# SKIP " in line]
+    # QEMU 7.2's translator knows byte sequences that it aborts on, whatever system runs them: no verdict.
+    if any(line.endswith("tcg fatal error") for line in lines):
+        passed, skip = True, ["QEMU's own translator gave up (tcg fatal error)"]
     return passed, skip[0] if skip else None, said + ([] if passed else [f"status {result.returncode}"])
 
 
