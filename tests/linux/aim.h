@@ -264,12 +264,13 @@ static inline void gun_load(int n, uint64_t deadline_ns)
 	futex_call(&g->order, FUTEX_WAKE, INT_MAX);
 }
 
-/* Until it has fired. */
+/* Until it has fired.  Who loaded it may have been killed before it was woken. */
 static inline void gun_wait(int n)
 {
 	struct gun *g = &aim->guns[n];
 	uint32_t done;
 
+	futex_call(&g->order, FUTEX_WAKE, INT_MAX);
 	while ((done = __atomic_load_n(&g->done, __ATOMIC_SEQ_CST)) != g->order)
 		futex_call(&g->done, FUTEX_WAIT, done);
 }
