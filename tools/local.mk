@@ -7,7 +7,8 @@ nobase_dist_pkgdata_DATA += \
 	tools/qemu/iso.py \
 	tools/qemu/machine.py \
 	tools/qemu/main.py \
-	tools/qemu/relay.py
+	tools/qemu/relay.py \
+	tools/qemu/usage.py
 
 # The C side of the native interface, generated from its lists.
 abi_generated = abi/errors.h abi/errors_table.h abi/rights.h abi/calls.h abi/dispatch.h abi/stubs.h

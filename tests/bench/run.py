@@ -27,6 +27,7 @@ sys.dont_write_bytecode = True
 import report     # noqa: E402
 import machine    # noqa: E402
 import relay      # noqa: E402
+import usage      # noqa: E402
 
 SYSTEMS = ("linux", "tessera")
 CPU = "max,-erms,-fsrm"    # TCG runs `rep movsb` a byte at a time: that would be no fair Linux
@@ -238,15 +239,8 @@ def versions(layout):
     return found
 
 
-class Parser(argparse.ArgumentParser):
-    """As all of tessera's commands it ends with 125 on bad usage."""
-
-    def error(self, message):
-        self.exit(125, f"{self.prog}: {message}; `{self.prog} --help` says more\n")
-
-
 def arguments_parse():
-    parser = Parser(prog="tessera bench", description=__doc__.split("\n")[0])
+    parser = usage.Parser(prog="tessera bench", description=__doc__.split("\n")[0])
     parser.add_argument("--layout", default=os.path.join(TOP, "build"), help=argparse.SUPPRESS)
     parser.add_argument("--rows", metavar="A,B", help="only these rows")
     parser.add_argument("--scale", metavar="N", type=float, default=1,

@@ -12,6 +12,7 @@ import termios
 import iso
 import machine
 import relay
+import usage
 from machine import DEBUG_EXIT_PASS, Machine, MachineError
 from relay import NO_GUEST, GuestError
 
@@ -82,15 +83,8 @@ def options_add(parser, on=True):
     parser.add_argument("--qemu", metavar="ARGS", default="", help=argparse.SUPPRESS)
 
 
-class Parser(argparse.ArgumentParser):
-    """Ends with 125 on bad usage: any other status could be the guest command's."""
-
-    def error(self, message):
-        self.exit(125, f"{self.prog}: {message}; `{self.prog} --help` says more\n")
-
-
 def arguments_parse():
-    parser = Parser(prog="tessera", allow_abbrev=False)
+    parser = usage.Parser(prog="tessera", allow_abbrev=False)
     parser.add_argument("--layout", required=True, help=argparse.SUPPRESS)
     verbs = parser.add_subparsers(dest="verb", required=True)
     for verb, text in HELP.items():
