@@ -10,6 +10,7 @@ boot_tests = \
 	tests/boot/install.bats \
 	tests/boot/linux.bats \
 	tests/boot/machines.bats \
+	tests/boot/panic.bats \
 	tests/boot/quota.bats \
 	tests/boot/run.bats \
 	tests/boot/shell.bats \

@@ -21,5 +21,5 @@ $(abi_generated): $(abi_lists) tools/gen/abigen.py
 	$(AM_V_GEN)$(MKDIR_P) abi && $(PYTHON) $(srcdir)/tools/gen/abigen.py $(@F) $(srcdir)/abi > $@.new && \
 		mv $@.new $@
 
-TESTS += tools/lint/lint.py tests/tools/archive_test.py
-EXTRA_DIST += tools/lint/layers.txt tools/lint/lint.py tests/tools/archive_test.py
+TESTS += tools/lint/lint.py tests/tools/archive_test.py tests/tools/relay_test.py
+EXTRA_DIST += tools/lint/layers.txt tools/lint/lint.py tests/tools/archive_test.py tests/tools/relay_test.py

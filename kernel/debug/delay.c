@@ -2,7 +2,7 @@
  * delay.c -- delays forced at hand-overs (delay.h), as the command line says.
  *
  * Locks:   none: the table is written before the other CPUs start; each CPU has its own chance.
- * Tested:  by hand, as docs/design/races.md says
+ * Tested:  tests/linux/delays.sh; docs/design/races.md says how to use it by hand
  */
 #include "delay.h"
 #include "arch.h"

@@ -1,8 +1,9 @@
 /*
  * panic.c -- the end: message, backtrace with names, the build's id; then power off.
  *
- * The names come from symbols.S, which the build makes from the kernel's own symbol table and links in a
- * second pass.  Tested:  tests/boot/panic.bats
+ * The names come from symbols.c, which the build makes from the kernel's own symbol table and links in a
+ * second pass.
+ * Tested:  tests/boot/panic.bats
  */
 #include "arch.h"
 #include "kernel.h"

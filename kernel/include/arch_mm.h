@@ -82,7 +82,7 @@ static inline uint64_t pte_change(uint64_t pte, uint32_t flags)
 	return flags & PTE_EXEC ? pte : pte | pte_nx;
 }
 
-void pt_boot_init(struct arch_vspace *kernel);	/* adopt the tables of boot.S; once, before pt_init */
+void pt_boot_init(struct arch_vspace *kernel);	/* adopt the tables of start.S; once, before pt_init */
 bool pt_init(struct arch_vspace *a, struct pool *pool);		/* with the kernel's half; false: no memory */
 void pt_destroy(struct arch_vspace *a, struct pool *pool);	/* every entry is already clear, no CPU has it loaded */
 /* The entry of an address, making tables if make; NULL: no table (or no memory).  Entries of one table

@@ -69,7 +69,7 @@ struct thread {
 	struct object *release_later;
 	uint64_t start_rip, start_rsp, start_arg;
 
-	/* IPC: the one call in progress (ipc.c) */
+	/* IPC: the one call in progress (ipc/call.c) */
 	struct endpoint *call_endpoint;
 	struct call_entry *call_entry;	/* once received */
 	uint32_t call_state, call_via, call_access;

@@ -3,7 +3,7 @@
  *
  * Owns:    the counts of live objects (the leak check reads them).
  * Locks:   none of its own.
- * Tested:  kernel/test/object_test.c, programs/selftest (counts return to their start).
+ * Tested:   kernel/test/table_test.c, programs/selftest (counts return to their start).
  */
 #include "object.h"
 #include "mm.h"

@@ -5,7 +5,7 @@
  * reference of its object while somebody sleeps on it, so it cannot be reused.
  * Locks:   a bucket's (RANK_FUTEX); two of them in order of address.  The word is read under it with
  *          faults off.
- * Tested:  kernel/test/futex_test.c, tests/linux/threads; conforms to futex(2) without PI.
+ * Tested:  kernel/test/futex_test.c, tests/linux/thread.c; conforms to futex(2) without PI.
  */
 #include "delay.h"
 #include "futex.h"

@@ -4,7 +4,7 @@
  * Locks:   task.lock (RANK_TASK) guards the list of threads, suspend_count, dying, vspace, descriptors.
  * Life:    the last thread to end gives back space and tables (task_finish) and then queues the notice;
  *          the object stays until the last capability to it is gone.
- * Tested:  programs/selftest, tests/linux/fork, kill.
+ * Tested:  programs/selftest, tests/linux/process.c, tests/linux/signal.c
  */
 #include "arch.h"
 #include "delay.h"

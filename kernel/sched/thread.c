@@ -5,7 +5,7 @@
  * thread_exit_current on its own kernel stack, whoever kills it.
  * Locks:   task.lock around the task's list of threads and its counts.
  * Fails:   E_NOMEM, E_AGAIN_LIMIT (thread ceiling); nothing is left behind.
- * Tested:  tests/linux/threads, programs/selftest.
+ * Tested:  tests/linux/thread.c, programs/selftest.
  */
 #include "thread.h"
 #include "arch.h"

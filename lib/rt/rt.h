@@ -4,7 +4,7 @@
  * A program defines `int main(void)`; its return value ends the task (rt_exit).  Everything here may be
  * used from any thread.  A native call's stub is tess_NAME (abi/stubs.h, generated).
  *
- * Build: $(NATIVE_CFLAGS) and $(NATIVE_LINK) of lib/rt/local.mk (freestanding, general registers only,
+ * Build: $(NATIVE_CFLAGS) and $(NATIVE_LINK) of lib/local.mk (freestanding, general registers only,
  * static, at 0x400000), linked with lib/rt/librt.a.  Include as <lib/rt/rt.h>, with -I of the source top and
  * of the build top, where the generated abi/errors.h, rights.h, calls.h and stubs.h are.
  */

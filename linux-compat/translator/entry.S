@@ -8,7 +8,7 @@
  * On the way out, from exit_lo to exit_hi, the kernel may send us back to exit_lo at any instruction
  * with RSP set to the top again: nothing there changes what it reads, and RAX holds the result.
  *
- * Tested: translator/test/layout.c (offsets), tests/linux/signal.c (interrupts at each instruction)
+ * Tested: translator/test/layout_test.c (offsets), tests/linux/signal.c (interrupts at each instruction)
  */
 #include "offsets.h"
 

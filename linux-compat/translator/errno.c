@@ -2,7 +2,7 @@
  * errno.c -- from native status values to Linux's errors, by the one list of abi/errors.list.
  *
  * What a call must answer differently from the list, it corrects itself.
- * Tested:  translator/test/errno_test.c
+ * Tested:  translator/test/layout_test.c
  */
 #include "translator.h"
 

@@ -2,7 +2,7 @@
  * futex.c -- futex(2): words in memory, sleepers in the kernel.
  *
  * Conforms: futex(2), without the operations on priority-inheriting locks.
- * Tested:   tests/linux/futex.c
+ * Tested:   tests/linux/thread.c
  */
 #include "translator.h"
 

@@ -7,7 +7,7 @@
  *
  * Owns:    nothing; the frame is the program's and may be anything when it comes back.
  * Fails:   -EFAULT when the stack cannot hold the frame, or the frame handed back is unusable.
- * Tested:  translator/test/layout.c (sizes against the system's headers), tests/linux/signal.c,
+ * Tested:  translator/test/layout_test.c (sizes against the system's headers), tests/linux/signal.c,
  *          Linux's selftests sigreturn, sigaltstack
  */
 #include "translator.h"

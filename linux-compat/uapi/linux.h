@@ -1,6 +1,6 @@
 /*
  * linux.h -- the numbers and structures of Linux x86-64's user interface that the translator needs.
- * Facts of the ABI, checked against the machine's own headers by translator/test/layout.c.
+ * Facts of the ABI, checked against the machine's own headers by translator/test/layout_test.c.
  */
 #ifndef LINUX_UAPI_LINUX_H
 #define LINUX_UAPI_LINUX_H

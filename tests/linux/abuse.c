@@ -5,7 +5,7 @@
  * Locks:   none.
  * Fails:   see tap.h. Cases that would harm a machine that people use are skipped on one: they want
  *          less than 1 GiB of memory.
- * Tested:  run.py, on Linux first.
+ * Tested:  conformance.py, on Linux first.
  */
 #define TAP_HELPER helper_main
 #include "tap.h"

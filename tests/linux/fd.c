@@ -4,7 +4,7 @@
  * Owns:    its descriptors.
  * Locks:   none.
  * Fails:   see tap.h.
- * Tested:  run.py, on Linux first.
+ * Tested:  conformance.py, on Linux first.
  */
 #define TAP_HELPER helper_main
 #include "tap.h"

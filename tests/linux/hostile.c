@@ -5,7 +5,7 @@
  * Owns:    processes of the uids 61240 and 61241.
  * Locks:   none.
  * Fails:   see tap.h. The cases that speak natively are skipped on Linux.
- * Tested:  run.py; the others pass on Linux first.
+ * Tested:  conformance.py; the others pass on Linux first.
  */
 #define TAP_HELPER helper_main
 #include "tap.h"

@@ -4,7 +4,7 @@
  * Owns:    its children.
  * Locks:   none.
  * Fails:   see tap.h.
- * Tested:  run.py, on Linux first. Terminals and job control together: tty.c.
+ * Tested:  conformance.py, on Linux first. Terminals and job control together: tty.c.
  */
 #define TAP_HELPER helper_main
 #include "tap.h"

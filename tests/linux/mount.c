@@ -4,7 +4,7 @@
  * Owns:    what it mounts below its scratch directory, and unmounts.
  * Locks:   none.
  * Fails:   see tap.h. Skipped where the user may not mount.
- * Tested:  run.py, on Linux first.
+ * Tested:  conformance.py, on Linux first.
  */
 #include "tap.h"
 

@@ -4,7 +4,7 @@
  * Owns:    its pipes.
  * Locks:   none.
  * Fails:   see tap.h.
- * Tested:  run.py, on Linux first.
+ * Tested:  conformance.py, on Linux first.
  */
 #include "tap.h"
 

@@ -4,7 +4,7 @@
  * Owns:    its children and threads.
  * Locks:   none.
  * Fails:   see tap.h. A lost wake-up shows as a case that does not end.
- * Tested:  run.py, on Linux first. The delays come from a fixed seed.
+ * Tested:  conformance.py, on Linux first. The delays come from a fixed seed.
  */
 #define TAP_HELPER helper_main
 #include "tap.h"

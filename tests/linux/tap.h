@@ -4,7 +4,7 @@
  * Owns:    main(); a fresh scratch directory per case, which is its working directory.
  * Locks:   none.
  * Fails:   a case that fails, crashes or hangs is one "not ok" with its reason, and stops no other.
- * Tested:  natively by `run.py --on host`; every program here must pass on Linux first.
+ * Tested:  natively by `conformance.py --on host`; every program here must pass on Linux first.
  *
  * A case is
  *

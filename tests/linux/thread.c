@@ -4,7 +4,7 @@
  * Owns:    its threads.
  * Locks:   the ones under test.
  * Fails:   see tap.h. A failed check in a thread ends the whole case.
- * Tested:  run.py, on Linux first.
+ * Tested:  conformance.py, on Linux first.
  */
 #include "tap.h"
 

@@ -4,7 +4,7 @@
  * Owns:    its timers.
  * Locks:   none.
  * Fails:   see tap.h. Only lower bounds are checked tightly: the machine may be slow.
- * Tested:  run.py, on Linux first.
+ * Tested:  conformance.py, on Linux first.
  */
 #include "tap.h"
 

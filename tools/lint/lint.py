@@ -143,6 +143,33 @@ def sc_files_open_with_what_they_are(tree):
                 yield f"{path}:1: no head comment with the file's name"
 
 
+def tested_by(text):
+    """(line number, name) of each file that a head comment's `Tested:` names."""
+    tested = False
+    for number, line in enumerate(text[:40], 1):
+        if re.search(r"\bTested:", line):
+            tested = True
+        elif line.strip() in ("*/", "*") or re.match(r"\s*\* \w+:", line):
+            tested = False
+        if tested:
+            for name in re.findall(r"[\w./-]+\.(?:c|py|sh|bats)\b", line):
+                yield number, name
+
+
+def sc_tests_that_are_named_are_there(tree):
+    """`Tested:` names files from the top, or from the file's own folder or the one above it."""
+    bare = {os.path.basename(path) for path in tree.files}
+    for path, text in tree.files.items():
+        if not path.endswith((".c", ".h", ".S")):
+            continue
+        here = os.path.dirname(path)
+        for number, name in tested_by(text):
+            places = [os.path.normpath(os.path.join(place, name))
+                      for place in ("", here, os.path.dirname(here))]
+            if name not in bare and not any(place in tree.files for place in places):
+                yield f"{path}:{number}: there is no {name}"
+
+
 def sc_folders_say_what_they_are(tree):
     """A folder's README opens with its responsibility, and the top README's map repeats it."""
     top = "\n".join(tree.files.get("README.md", []))

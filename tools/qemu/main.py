@@ -294,16 +294,10 @@ def debug(args):
             say("the console is the terminal named above; `screen /dev/pts/N` shows it")
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             return subprocess.run([gdb, "-q", made.kernel(), "-ex",
-                                   f"target remote {made.file('gdb')}", *gdb_scripts(), *args.gdb],
+                                   f"target remote {made.file('gdb')}", *args.gdb],
                                   check=False, preexec_fn=interrupt_default).returncode
         finally:
             qemu_end(qemu)
-
-
-def gdb_scripts():
-    """The kernel's own printers, where they are at hand."""
-    path = os.path.join(machine.TOP, "tools", "gdb", "tessera.py")
-    return ["-x", path] if os.path.exists(path) else []
 
 
 def interrupt_default():

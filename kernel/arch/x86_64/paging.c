@@ -22,7 +22,7 @@ static uint64_t *kernel_top;
 
 static unsigned index_at(uint64_t addr, unsigned level) { return addr >> (12 + 9 * level) & 511; }
 
-/* The kernel's own space: the tables of boot.S.  Its upper half never gets another top entry. */
+/* The kernel's own space: the tables of start.S.  Its upper half never gets another top entry. */
 void pt_boot_init(struct arch_vspace *kernel)
 {
 	kernel_top = boot_pml4;
