@@ -1,7 +1,7 @@
 """What the benchmark's figures mean: targets, budgets, means; as text and as a picture."""
 import math
 
-# Issue 2's Speed table: what the first issue must reach, in guest instructions.
+# Goals of the rows, in guest instructions.
 REACH = {
     "getppid": 130, "read1": 300, "fstat": 500, "stat": 2500, "openclose": 4500, "pread4k": 1100,
     "pipe_self": 700, "pipe_pp": 4000, "mmap": 2500, "fault": 1500, "forkexit": 90000,
@@ -14,7 +14,7 @@ MEMORY_REACH_MIB = 24
 COPY_4K = 512      # a 4 KiB copy or clearing: `rep` counts one per 8 bytes
 FORK_PAGES = 256   # the working set of forkexit, as in rows_process.c
 
-# Architecture section 9: (name, budget, programs/ipcbench's row or how else it is known).
+# Hot paths: (name, budget, programs/ipcbench's row or how else it is known).
 BUDGETS = [
     ("null native call", 60, "null-call"),
     ("upcall and return", 50, None),
@@ -108,7 +108,7 @@ def means_text(means):
 
 
 def slower_text(rows):
-    """The issue wants the rows above 1.0 explained: so they are at least named."""
+    """Rows above 1.0 want an explanation: here they are named, whoever keeps the figures gives it."""
     slow = [f"{row} {cost['wall_ratio']:.2f}" for row, cost in rows.items()
             if row in REACH and (cost.get("wall_ratio") or 0) > WALL_REACH]
     return [f"rows with a goal, slower than Linux in wall time: {', '.join(slow) or 'none measured'}"]
