@@ -10,11 +10,13 @@ bench_sources = \
 
 noinst_DATA += tests/bench/bench
 CLEANFILES += tests/bench/bench
+TESTS += tests/bench/nothing_test.py
 EXTRA_DIST += \
 	$(bench_sources) \
 	tests/bench/bench.h \
 	tests/bench/README.md \
 	tests/bench/debt.md \
+	tests/bench/nothing_test.py \
 	tests/bench/report.py \
 	tests/bench/run.py
 

@@ -17,12 +17,17 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define NPOLL		10
+#define FUTEX_WAIT	0
 #define FUTEX_WAKE	1
+#define YIELD_TURNS	40
+#define YIELDS_MAX	(200 * YIELD_TURNS)	/* a time slice is thousands of yields that do nothing */
 
 static int fd_zero = -1, fd_null = -1, fd_epoll = -1;
 static int pipe_ends[2] = { -1, -1 };
@@ -157,6 +162,30 @@ static int futexwake_loop(long n)
 	return 0;
 }
 
+static void *page_share(void)
+{
+	return mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
+/* Somebody who sleeps is woken: a wake that always says 0 does not pass. */
+static int futexwake_check(void)
+{
+	uint32_t *word = page_share();
+	int status = -1;
+	pid_t sleeper;
+
+	if (word == MAP_FAILED)
+		return row_fail("mmap: %s", strerror(errno));
+	sleeper = fork();
+	if (sleeper == 0)
+		_exit(syscall(SYS_futex, word, FUTEX_WAIT, 0, NULL, NULL, 0) == 0 ? 7 : 1);
+	while (sleeper > 0 && syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0) == 0)
+		sched_yield();
+	if (waitpid(sleeper, &status, 0) != sleeper || status != 7 << 8)
+		return row_fail("a sleeper ended with status 0x%x", (unsigned)status);
+	return munmap(word, PAGE_BYTES);
+}
+
 static int yield_loop(long n)
 {
 	int bad = 0;
@@ -164,6 +193,43 @@ static int yield_loop(long n)
 	for (long i = 0; i < n; i++)
 		bad |= sched_yield();
 	return bad == 0 ? 0 : row_fail("sched_yield was not 0");
+}
+
+/* Add to *turn each time it is even (odd); how often that took a yield. */
+static long turns_take(volatile uint32_t *turn, uint32_t odd)
+{
+	long yields = 0;
+
+	for (int i = 0; i < YIELD_TURNS; i++) {
+		for (; (*turn & 1) != odd; yields++)
+			sched_yield();
+		(*turn)++;
+	}
+	return yields;
+}
+
+/* Two processes on one CPU take turns: a yield that does nothing costs a time slice each. */
+static int yield_check(void)
+{
+	volatile uint32_t *turn = page_share();
+	cpu_set_t one;
+	int status = -1;
+	pid_t other;
+	long yields;
+
+	if (turn == MAP_FAILED)
+		return row_fail("mmap: %s", strerror(errno));
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	if (sched_setaffinity(0, sizeof(one), &one) != 0)
+		return row_fail("sched_setaffinity: %s", strerror(errno));
+	other = fork();
+	if (other == 0)
+		_exit(turns_take(turn, 1) <= YIELDS_MAX ? 7 : 1);
+	yields = other > 0 ? turns_take(turn, 0) : 0;
+	if (waitpid(other, &status, 0) != other || status != 7 << 8 || yields > YIELDS_MAX)
+		return row_fail("%d turns took %ld yields", YIELD_TURNS, yields);
+	return munmap((void *)turn, PAGE_BYTES);
 }
 
 /* Ten pipes, the last one readable. */
@@ -304,8 +370,9 @@ const struct row rows_call[] = {
 	{ "dup", "dup + close", 20000, write1_prepare, dup_loop, NULL },
 	{ "pipe_self", "write + read 1 byte through a pipe, one process", 10000, pipe_prepare,
 	  pipe_self_loop, NULL },
-	{ "futexwake", "futex wake with no waiter", 20000, NULL, futexwake_loop, NULL },
-	{ "yield", "sched_yield", 20000, NULL, yield_loop, NULL },
+	{ "futexwake", "futex wake with no waiter", 20000, NULL, futexwake_loop,
+	  futexwake_check },
+	{ "yield", "sched_yield", 20000, NULL, yield_loop, yield_check },
 	{ "poll10", "poll of 10 pipes, one readable", 10000, poll10_prepare, poll10_loop, NULL },
 	{ "epoll", "epoll_wait, nothing ready, no time", 20000, epoll_prepare, epoll_loop,
 	  epoll_check },
@@ -313,6 +380,6 @@ const struct row rows_call[] = {
 	  epollready_loop, NULL },
 	{ "sig", "signal to self: getpid, kill, handler, sigreturn", 5000, sig_prepare,
 	  sig_loop, NULL },
-	{ "sigmask", "sigprocmask: block, unblock", 40000, NULL, sigmask_loop, NULL },
+	{ "sigmask", "sigprocmask: block", 40000, NULL, sigmask_loop, NULL },
 	{ .name = NULL },
 };
