@@ -184,6 +184,15 @@ def sc_folders_say_what_they_are(tree):
             yield f"README.md: the map does not repeat: {folder}: {match.group(1)}"
 
 
+def sc_bad_pointers_are_thought_of_for_each_linux_call(tree):
+    """tests/linux/efault.c tries a call, or names it among those that it has no reason to try."""
+    words = set(re.findall(r"\b(?:SYS_)?(\w+)", "\n".join(tree.files.get("tests/linux/efault.c", []))))
+    for path, number, line in tree.lines("calls.h", under="linux-compat/table/"):
+        match = re.match(r"CALL\(\d+, (\w+),", line)
+        if match and match.group(1) not in words:
+            yield f"{path}:{number}: tests/linux/efault.c does not name {match.group(1)}"
+
+
 def sc_no_conditional_code_in_portable_kernel(tree):
     for path, number, line in tree.lines(".c", under="kernel/"):
         if "/arch/" not in path and re.match(r"\s*#\s*if", line):
