@@ -193,6 +193,28 @@ def sc_bad_pointers_are_thought_of_for_each_linux_call(tree):
             yield f"{path}:{number}: tests/linux/efault.c does not name {match.group(1)}"
 
 
+# What C programs write for a Linux call of another name.
+CALL_SPELLINGS = {
+    "rt_sigaction": "sigaction", "rt_sigpending": "sigpending", "rt_sigprocmask": "sigprocmask",
+    "rt_sigqueueinfo": "sigqueue", "rt_sigreturn": "sigaction", "rt_sigsuspend": "sigsuspend",
+    "rt_sigtimedwait": "sigtimedwait", "pread64": "pread", "pwrite64": "pwrite", "newfstatat": "fstatat",
+    "exit": "pthread_exit", "exit_group": "_exit", "wait4": "waitpid", "umount2": "umount",
+    "prlimit64": "prlimit", "getdents64": "readdir", "set_tid_address": "pthread_create", "pselect6": "pselect",
+}
+
+
+def sc_each_linux_call_has_a_test(tree):
+    """The file that a row of calls.h names is there and makes the call."""
+    for path, number, line in tree.lines("calls.h", under="linux-compat/table/"):
+        match = re.match(r'CALL\(\d+, (\w+), \w+, "\w*", "(\w*)"', line)
+        if not match:
+            continue
+        name, test = match.groups()
+        text = "\n".join(tree.files.get(f"tests/linux/{test}.c", []))
+        if not re.search(rf"\b(?:SYS_)?(?:{name}|{CALL_SPELLINGS.get(name, name)})\b", text):
+            yield f"{path}:{number}: tests/linux/{test}.c has no {name}"
+
+
 def sc_no_conditional_code_in_portable_kernel(tree):
     for path, number, line in tree.lines(".c", under="kernel/"):
         if "/arch/" not in path and re.match(r"\s*#\s*if", line):
