@@ -341,6 +341,7 @@ int inode_truncate(struct inode *i, const struct cred *c, uint64_t size)
 static int truncate_at(struct request *r, struct path *p, const struct cred *c, uint64_t size)
 {
 	struct inode *i = p->dentry->inode;
+	struct content_attr attr;
 	int error;
 
 	if ((int64_t)size < 0)
@@ -356,7 +357,9 @@ static int truncate_at(struct request *r, struct path *p, const struct cred *c, 
 		return error;
 	if (i->ops)
 		return 0;
-	if (size > FILE_SIZE_MAX || size > process_rlimit(r->process, RLIMIT_FSIZE))
+	if (tess_content_attributes(i->content, &attr) < 0)
+		return -EIO;
+	if (size > FILE_SIZE_MAX || (size > attr.size && size > process_rlimit(r->process, RLIMIT_FSIZE)))
 		return -EFBIG;
 	return inode_truncate(i, c, size);
 }

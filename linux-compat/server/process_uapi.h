@@ -111,6 +111,11 @@ struct linux_termios2 {
 };
 _Static_assert(sizeof(struct linux_termios2) == 44, "struct termios2 of x86-64");
 #define TERMIOS_SIZE 36u		/* struct termios: the same without the speeds */
+struct linux_termio {			/* of System V: the flags' low halves, the first eight characters */
+	uint16_t iflag, oflag, cflag, lflag;
+	uint8_t line, cc[8];
+};
+_Static_assert(sizeof(struct linux_termio) == 18, "struct termio of x86-64");
 struct linux_winsize { uint16_t row, col, xpixel, ypixel; };
 enum linux_cc { VINTR, VQUIT, VERASE, VKILL, VEOF, VTIME, VMIN, VSWTC, VSTART, VSTOP, VSUSP, VEOL,
 	VREPRINT, VDISCARD, VWERASE, VLNEXT, VEOL2 };

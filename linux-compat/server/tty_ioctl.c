@@ -59,8 +59,31 @@ static void termios_set(struct tty *t, const struct linux_termios2 *new, uint32_
 	tty_input(t);
 }
 
+/* TCSETA, W, F: the new-fashioned one is changed as far as the old one reaches. */
+static void termio_merge(struct linux_termios2 *into, const struct linux_termio *from)
+{
+	into->iflag = (into->iflag & ~0xffffu) | from->iflag;
+	into->oflag = (into->oflag & ~0xffffu) | from->oflag;
+	into->cflag = (into->cflag & ~0xffffu) | from->cflag;
+	into->lflag = (into->lflag & ~0xffffu) | from->lflag;
+	into->line = from->line;
+	memcpy(into->cc, from->cc, sizeof(from->cc));
+}
+
+static void ioctl_get_termio(struct request *r, const struct tty *t)
+{
+	const struct linux_termios2 *now = &t->termios;
+	struct linux_termio old = { (uint16_t)now->iflag, (uint16_t)now->oflag, (uint16_t)now->cflag,
+		(uint16_t)now->lflag, .line = now->line };
+
+	memcpy(old.cc, now->cc, sizeof(old.cc));
+	request_reply_data(r, 0, &old, sizeof(old));
+}
+
 static uint32_t termios_len(uint32_t ioctl)
 {
+	if (ioctl >= TCSETA && ioctl <= TCSETAF)
+		return sizeof(struct linux_termio);
 	return ioctl == TCSETS2 || ioctl == TCSETSW2 || ioctl == TCSETSF2 ? sizeof(struct linux_termios2) : TERMIOS_SIZE;
 }
 
@@ -68,7 +91,7 @@ static void drained_act(struct tty *t, uint32_t ioctl, const struct linux_termio
 {
 	if (ioctl == TCSBRK)
 		return;
-	if (ioctl == TCSETSF || ioctl == TCSETSF2)
+	if (ioctl == TCSETSF || ioctl == TCSETAF || ioctl == TCSETSF2)
 		ldisc_flush_input(t);
 	termios_set(t, new, len);
 }
@@ -128,15 +151,22 @@ static void drain_then(struct request *r, struct tty *t, uint32_t ioctl, const s
 static void ioctl_set_termios(struct request *r, struct tty *t, uint32_t ioctl)
 {
 	uint32_t len = termios_len(ioctl);
-	struct linux_termios2 new;
+	struct linux_termios2 new = t->termios;
 
 	if (r->payload_len < len) {
 		request_reply(r, -EFAULT);
 		return;
 	}
-	memset(&new, 0, sizeof(new));
-	memcpy(&new, r->payload, len);
-	if (ioctl == TCSETS || ioctl == TCSETS2) {
+	if (len == sizeof(struct linux_termio)) {
+		struct linux_termio old;
+
+		memcpy(&old, r->payload, sizeof(old));
+		termio_merge(&new, &old);
+		len = TERMIOS_SIZE;
+	} else {
+		memcpy(&new, r->payload, len);
+	}
+	if (ioctl == TCSETS || ioctl == TCSETA || ioctl == TCSETS2) {
 		request_reply(r, 0);
 		termios_set(t, &new, len);
 	} else {
@@ -171,8 +201,10 @@ bool tty_ioctl_common(struct request *r, struct tty *t)
 {
 	switch ((uint32_t)r->words[1]) {
 	case TCGETS: request_reply_data(r, 0, &t->termios, TERMIOS_SIZE); return true;
+	case TCGETA: ioctl_get_termio(r, t); return true;
 	case TCGETS2: request_reply_data(r, 0, &t->termios, sizeof(t->termios)); return true;
-	case TCSETS: case TCSETSW: case TCSETSF: case TCSETS2: case TCSETSW2: case TCSETSF2:
+	case TCSETS: case TCSETSW: case TCSETSF: case TCSETA: case TCSETAW: case TCSETAF:
+	case TCSETS2: case TCSETSW2: case TCSETSF2:
 		ioctl_set_termios(r, t, (uint32_t)r->words[1]);
 		return true;
 	case TIOCGWINSZ: request_reply_data(r, 0, &t->winsize, sizeof(t->winsize)); return true;
@@ -304,7 +336,8 @@ static void ioctl_serial(struct request *r, struct tty *t)
 /* Those that a background process is stopped for. */
 static bool changes(uint32_t ioctl)
 {
-	return (ioctl >= TCSETS && ioctl <= TCSETSF) || ioctl == TCSETS2 || ioctl == TCSETSW2 || ioctl == TCSETSF2 ||
+	return (ioctl >= TCSETS && ioctl <= TCSETSF) || (ioctl >= TCSETA && ioctl <= TCSETAF) ||
+		ioctl == TCSETS2 || ioctl == TCSETSW2 || ioctl == TCSETSF2 ||
 		ioctl == TCSBRK || ioctl == TCSBRKP || ioctl == TCFLSH || ioctl == TCXONC;
 }
 

@@ -7,6 +7,8 @@
  */
 #include "translator.h"
 
+#define FILE_SIZE_MAX	(1ull << 62)	/* no Content is larger */
+
 /* --- errors ------------------------------------------------------------------------------------- */
 
 static int64_t io_error(int64_t status)
@@ -23,6 +25,12 @@ static int64_t io_error(int64_t status)
 	default:
 		return status_errno(status);
 	}
+}
+
+/* A size refused by linuxd: RLIMIT_FSIZE speaks by its signal too, what no file may have does not. */
+int64_t size_error(int64_t r, uint64_t size)
+{
+	return r == -EFBIG && size <= FILE_SIZE_MAX ? io_error(E_FBIG) : r;
 }
 
 /* --- the file protocol ---------------------------------------------------------------------------- */
@@ -355,7 +363,7 @@ int64_t sys_fallocate(uint64_t fd, uint64_t mode, uint64_t offset, uint64_t len)
 	}
 	request(LX_FALLOCATE, (uint32_t)mode, offset, len);
 	r = request_file(fd);
-	return r == -ENOTTY ? -ESPIPE : r;
+	return r == -ENOTTY ? -ESPIPE : size_error(r, offset + len);
 }
 
 static int64_t fd_sync(uint64_t fd, uint64_t data_only)

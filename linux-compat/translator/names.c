@@ -450,7 +450,9 @@ int64_t sys_fchown(uint64_t fd, uint64_t uid, uint64_t gid)
 
 int64_t sys_truncate(uint64_t path, uint64_t size)
 {
-	return (int64_t)size < 0 ? -EINVAL : path_call(FDCWD, path, LX_TRUNCATE, size, 0, 0);
+	if ((int64_t)size < 0)
+		return -EINVAL;
+	return size_error(path_call(FDCWD, path, LX_TRUNCATE, size, 0, 0), size);
 }
 
 int64_t sys_chdir(uint64_t path) { return path_call(FDCWD, path, LX_CHDIR, 0, 0, 0); }

@@ -437,6 +437,34 @@ TEST("RLIMIT_FSIZE ends a write with SIGXFSZ, or EFBIG when that is ignored")
 	REAP_KILLED(child, SIGXFSZ);
 }
 
+static int size_signals;
+static void size_signal(int sig) { (void)sig; size_signals++; }
+
+TEST("growth beyond RLIMIT_FSIZE by truncate, ftruncate or fallocate is SIGXFSZ and EFBIG; shrinking is free")
+{
+	pid_t child;
+
+	CHILD(child) {
+		int fd = file_make("file", "0123456789abcdef");
+
+		signal(SIGXFSZ, size_signal);
+		CHECK_EQ(syscall(302 /* prlimit64 */, 0, 1, (uint64_t[]){ 10, 10 }, NULL), 0);
+		CHECK_EQ(truncate("file", 15), 0);
+		CHECK_EQ(ftruncate(fd, 14), 0);
+		CHECK_EQ(fallocate(fd, 0, 0, 14), 0);
+		CHECK_EQ(size_signals, 0);
+		CHECK_ERR(truncate("file", 15), EFBIG);
+		CHECK_EQ(size_signals, 1);
+		CHECK_ERR(ftruncate(fd, 15), EFBIG);
+		CHECK_EQ(size_signals, 2);
+		CHECK_ERR(fallocate(fd, 0, 0, 15), EFBIG);
+		CHECK_EQ(size_signals, 3);
+		CHECK_ERR(fallocate(fd, 0, INT64_MAX, 15), EFBIG);
+		CHECK_EQ(size_signals, 3);
+	}
+	REAP(child, 0);
+}
+
 TEST("/dev/null swallows, /dev/zero gives zeros, /dev/full is full")
 {
 	char text[4] = "abc";

@@ -577,6 +577,41 @@ TEST("TCSETSF drops input that was not read, TCSETSW keeps it")
 	CHECK(!readable(slave, 20));
 }
 
+TEST("the old termio is the low half of termios, and setting it leaves the rest as it was")
+{
+	struct { uint16_t iflag, oflag, cflag, lflag; uint8_t line, cc[8], pad; } old;
+	struct termios before, after;
+
+	terminal_open();
+	CHECK_EQ(tcgetattr(slave, &before), 0);
+	before.c_cc[VSUSP] = 'Z';
+	before.c_iflag |= IUTF8;
+	CHECK_EQ(tcsetattr(slave, TCSANOW, &before), 0);
+	CHECK_EQ(ioctl(slave, 0x5405 /* TCGETA */, &old), 0);
+	CHECK_EQ(old.iflag, before.c_iflag & 0xffff);
+	CHECK_EQ(old.oflag, before.c_oflag & 0xffff);
+	CHECK_EQ(old.cflag, before.c_cflag & 0xffff);
+	CHECK_EQ(old.lflag, before.c_lflag & 0xffff);
+	CHECK_EQ(memcmp(old.cc, before.c_cc, 8), 0);
+	old.lflag &= (uint16_t)~ECHO;
+	old.cc[VERASE] = '#';
+	for (unsigned set = 0x5406; set <= 0x5408; set++) {	/* TCSETA, TCSETAW, TCSETAF */
+		CHECK_EQ(tcsetattr(slave, TCSANOW, &before), 0);
+		type("typed\n");
+		CHECK(readable(slave, 500));
+		CHECK_EQ(ioctl(slave, (int)set, &old), 0);
+		CHECK_EQ(readable(slave, 20), set != 0x5408);
+		tcflush(slave, TCIFLUSH);
+		CHECK_EQ(tcgetattr(slave, &after), 0);
+		CHECK_EQ(after.c_lflag, before.c_lflag & ~(tcflag_t)ECHO);
+		CHECK_EQ(after.c_cc[VERASE], '#');
+		CHECK_EQ(after.c_cc[VSUSP], 'Z');
+		CHECK_EQ(after.c_iflag, before.c_iflag);
+	}
+	CHECK_ERR(ioctl(slave, 0x5405, NULL), EFAULT);
+	CHECK_ERR(ioctl(slave, 0x5406, NULL), EFAULT);
+}
+
 TEST("a nonblocking read of an empty terminal is EAGAIN, a blocking one sleeps until a line")
 {
 	char text[8];
