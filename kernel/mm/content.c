@@ -4,7 +4,7 @@
  *
  * Owns:    struct content.  Its size is its vmo's.
  * Locks:   the write lock (writer, write_waiters) sleeps: it serialises writes and changes of size and
- *          is never taken by a fault, nor held while a pager is asked.  content.lock guards the rest but
+ *          is never taken by a fault, nor held while a pager is asked or a page of the source brought in.  content.lock guards the rest but
  *          the times, which are single words, stored atomically: a shared mapping's write fault sets them
  *          with vspace.lock held.
  *          pager_lock guards whom it tells, and a tell on its way there.
@@ -189,6 +189,42 @@ static status_t write_check(struct content *c, uint64_t offset, uint64_t *len, u
 	return 0;
 }
 
+/* Where a write's bytes come from: a page that cannot be had, and why. */
+struct source { uint64_t faulty; status_t error; };
+
+/*
+ * With the write lock: is all of [user, user + *n) there to be read?  E_AGAIN: *missing must be brought in first.
+ * *n is cut at the page that cannot be had; its error if that is the first.
+ */
+static status_t source_look(const struct source *src, uint64_t user, uint64_t *n, uint64_t *missing)
+{
+	uint64_t at = user, end = user + *n;
+	uint8_t byte;
+
+	while (at < end && user_copy_in_nofault(&byte, at, 1) == 1)
+		at = ALIGN_DOWN(at, PAGE_SIZE) + PAGE_SIZE;
+	if (likely(at >= end))
+		return 0;
+	if (at != src->faulty) {
+		*missing = at;
+		return E_AGAIN;
+	}
+	*n = at - user;
+	return *n ? 0 : src->error;
+}
+
+/* With no lock: that page comes in, or is known not to.  E_GONE. */
+static status_t source_bring(struct source *src, uint64_t missing)
+{
+	status_t s = user_fault_in(missing, 1, false);
+
+	if (s == E_GONE)
+		return s;
+	if (s < 0)
+		*src = (struct source){ missing, s };
+	return 0;
+}
+
 /*
  * Store a piece, with the write lock.  *want: what a pager must be asked for before, and *page: of which page;
  * nothing has been stored then (E_AGAIN).  Otherwise E_AGAIN, or a short count: it was had and is gone again.
@@ -196,24 +232,29 @@ static status_t write_check(struct content *c, uint64_t offset, uint64_t *len, u
 static int64_t piece_store(struct content *c, uint64_t offset, uint64_t user, uint64_t n, uint32_t *want,
 			   uint64_t *page)
 {
+	int64_t s;
+
 	if (unlikely(c->vmo->paged) && (*want = paged_missing(c->vmo, offset, n, page)))
 		return E_AGAIN;
-	return vmo_extend_user(c->vmo, offset, user, n, c->object.pool);
+	s = vmo_extend_user(c->vmo, offset, user, n, c->object.pool);
+	return s == E_FAULT ? E_AGAIN : s;
 }
 
 /*
  * Write at offset, or at the end (OFFSET_OWN).  The write lock is given up between pieces of 64 KiB, so an
- * append stays whole only up to that.  *end is where it stopped.  checked: by seals and ceiling, and noted.
+ * append stays whole only up to that.  Nobody is waited for with that lock, neither the content's pager nor one of the
+ * memory that is written from.  *end is where it stopped.  checked: by seals and ceiling, and noted.
  */
 static int64_t pieces_write(struct content *c, uint64_t offset, uint64_t user, uint64_t len, uint64_t ceiling,
 			    bool checked, uint64_t *end)
 {
 	bool append = offset == OFFSET_OWN;
 	uint64_t done = 0, n = 0, page = 0, refused_at = ~0ull;
+	struct source src = { .faulty = ~0ull };
 	int64_t s = 0, refusal = 0;
 
 	do {
-		uint64_t wanted = n = MIN(len - done, PIECE_BYTES);
+		uint64_t wanted = n = MIN(len - done, PIECE_BYTES), missing = ~0ull;
 		uint32_t want = 0;
 
 		s = write_begin(c);
@@ -223,6 +264,8 @@ static int64_t pieces_write(struct content *c, uint64_t offset, uint64_t user, u
 			offset = vmo_size(c->vmo);
 		s = offset >= refused_at ? refusal : checked ? write_check(c, offset, &n, ceiling) : 0;
 		n = MIN(n, refused_at - offset);
+		if (s == 0 && n > 0)
+			s = source_look(&src, user + done, &n, &missing);
 		if (s == 0 && n > 0)
 			s = piece_store(c, offset, user + done, n, &want, &page);
 		if (s > 0) {
@@ -234,6 +277,8 @@ static int64_t pieces_write(struct content *c, uint64_t offset, uint64_t user, u
 		write_end(c);
 		if (unlikely(want))
 			s = paged_wait(c->vmo, page, want);
+		else if (unlikely(missing != ~0ull))
+			s = source_bring(&src, missing);
 		else if (unlikely(s == E_AGAIN))
 			s = 0;		/* there, and gone again: it is looked for anew */
 		else if (s < (int64_t)wanted && !c->vmo->paged)

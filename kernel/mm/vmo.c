@@ -593,7 +593,7 @@ int64_t vmo_read_user(struct vmo *v, uint64_t offset, uint64_t user, uint64_t le
 struct store {
 	struct vmo *v;
 	struct pool *payer;
-	bool extend;
+	bool extend;			/* beyond the end, too; stops where a page of the source is missing */
 };
 
 /*
@@ -655,7 +655,7 @@ static int64_t store_user(struct store *st, uint64_t offset, uint64_t user, uint
 		if (unlikely(s < 0))
 			break;
 		if (unlikely(got < n)) {
-			s = user_fault_in(user + done, n - got, false);
+			s = st->extend ? E_FAULT : user_fault_in(user + done, n - got, false);
 			if (s < 0)
 				break;
 		} else if (++pages % PREEMPT_PAGES == 0 && !preempt_point()) {
@@ -676,8 +676,9 @@ int64_t vmo_write_user(struct vmo *v, uint64_t offset, uint64_t user, uint64_t l
 }
 
 /*
- * The caller serialises everything that changes the size (a Content's write lock).  E_AGAIN, or short: a pager must
- * be asked, which is not done under that lock.
+ * The caller serialises everything that changes the size (a Content's write lock).  What would wait for somebody is
+ * not done under that lock: E_AGAIN, or short: a pager must be asked; E_FAULT, or short: a page of the source
+ * must be brought in.
  */
 int64_t vmo_extend_user(struct vmo *v, uint64_t offset, uint64_t user, uint64_t len, struct pool *payer)
 {

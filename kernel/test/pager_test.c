@@ -290,6 +290,30 @@ static void write_lock(void)
 	end();
 }
 
+static struct content *plain;
+
+static status_t serve_unlocked(void)
+{
+	CHECK(!plain->writer);
+	return serve();
+}
+
+static void slow_source(void)
+{
+	uint64_t stop;
+
+	begin(PG(3));
+	map(MAP_READ);
+	CHECK(content_new(root_pool, 0, &plain) == 0);
+	host_sleep = serve_unlocked;
+	CHECK(content_write(plain, OFFSET_OWN, MAP + 5, PG(2), ~0ull, &stop) == (int64_t)PG(2) && stop == PG(2));
+	CHECK(content_read(plain, PG(1) - 5, BUF, 1) == 1 && host_byte(BUF) == 2);
+	CHECK(content_write(plain, 0, MAP + PG(2) + 1, PG(4), ~0ull, &stop) == (int64_t)PG(1) - 1);
+	CHECK(content_write(plain, 0, MAP + PG(3), 1, ~0ull, &stop) == E_FAULT && !plain->writer);
+	object_put(&plain->object);
+	end();
+}
+
 /* --- supplying ----------------------------------------------------------------------------------------------- */
 
 static void moving(void)
@@ -467,6 +491,7 @@ int main(void)
 		{ "backed ranges join and part", ranges },
 		{ "what is cut off is neither dirty nor backed", cutting },
 		{ "nobody waits for a pager with the write lock", write_lock },
+		{ "nor for the pager of the memory that is written from", slow_source },
 		{ "frames move to a content with their charge, or are copied when another has them", moving },
 		{ "nothing is lost for want of memory", starved },
 		{ "a new server finds the contents and is asked again", attach },
