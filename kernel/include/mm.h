@@ -41,7 +41,7 @@ enum frame_flag {
 	FRAME_DIRTY = 32,		/* of a paged vmo: differs from what its pager has; vmo.lock */
 };
 struct frame {
-	uint32_t refs;			/* page tables, vmos, pins, kernel; atomic */
+	uint32_t refs;			/* page tables, vmos, pins, kernel; atomic.  Each costs 8 charged bytes or more */
 	uint32_t flags;
 	union {
 		struct pool *pool;	/* charged one page, holds a reference; NULL: nobody */

@@ -121,7 +121,9 @@ static void frame_recycle(struct frame *f)
 {
 	struct cache *c = &caches[cpu_id()];
 
-	KASSERT(!(f->flags & (FRAME_RESERVED | FRAME_FREE)));
+	KASSERT(!(f->flags & FRAME_FREE));
+	if (unlikely(f->flags & FRAME_RESERVED))
+		return;			/* the zero page: with 2^32 entries that show it its count has gone round */
 	if (unlikely(c->count == CACHE_FRAMES))
 		cache_spill(c, CACHE_FRAMES / 2);
 	f->flags = 0;

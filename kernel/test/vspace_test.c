@@ -70,6 +70,22 @@ static void read_only_zero(void)
 	done(vs);
 }
 
+/* As after 2^32 entries: the count of the zero page comes to 0 while many still show it. */
+static void zero_wraps(void)
+{
+	struct vspace *vs = host_space();
+	uint64_t free_before;
+
+	CHECK(vspace_map_anon(vs, AT, PG(4), MAP_READ) == 0);
+	CHECK(host_byte(AT) == 0);
+	free_before = host_free_pages();
+	zero_frame->refs = 0;
+	CHECK(host_byte(AT + PG(1)) == 0 && vspace_unmap(vs, AT + PG(1), PG(1)) == 0 && zero_frame->refs == 0);
+	CHECK(host_byte(AT + PG(2)) == 0 && host_free_pages() == free_before);
+	zero_frame->refs = 3;
+	done(vs);
+}
+
 static void unmap_parts(void)
 {
 	struct vspace *vs = with_anon(10);
@@ -725,6 +741,7 @@ int main(void)
 	static const struct tap_case cases[] = {
 		{ "anonymous memory is zero and comes by one fault", anon },
 		{ "untouched read-only memory takes no frames", read_only_zero },
+		{ "the zero page is never freed, however often it is shown", zero_wraps },
 		{ "unmapping cuts mappings anywhere", unmap_parts },
 		{ "alike neighbours are one mapping", joining },
 		{ "unplaced mappings fall from the top, into gaps first, not into a stack's", placing },
