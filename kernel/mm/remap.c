@@ -6,7 +6,8 @@
  * missing, as it may on any system when it races with a move.  When a table cannot be made they go back.
  * Locks:   vspace.lock, a piece at a time.
  * Fails:   E_NOENT: the old range is not one mapping; E_INVAL; E_NOMEM: no room, no memory; E_REVOKED: its
- *          lease has ended.  But for the last the old range is as it was then.
+ *          lease has ended.  But for the last the old range is as it was then; a fixed new one is empty (as on
+ *          Linux, which unmaps it first, too).
  * Tested:  kernel/test/vspace_test.c
  */
 #include "local.h"
@@ -122,8 +123,9 @@ static int64_t mapping_move(struct vspace *vs, struct mapping *like, struct move
 			    uint64_t flags, uint64_t new_addr)
 {
 	uint64_t place = like->flags & ~(uint64_t)(MAP_FIXED_ABI | MAP_FIXED_EMPTY), done = 0;
-	int64_t to = vspace_map_like(vs, flags & REMAP_FIXED ? new_addr : 0, new_len,
-				     place | (flags & REMAP_FIXED ? MAP_FIXED_ABI : 0), like);
+	int64_t to = vspace_map_moved(vs, flags & REMAP_FIXED ? new_addr : 0, new_len,
+				      place | (flags & REMAP_FIXED ? MAP_FIXED_ABI : 0), like,
+				      flags & REMAP_KEEP ? 0 : mv->len >> 12);
 	status_t s = 0;
 
 	REQUIRE(to >= 0, to);

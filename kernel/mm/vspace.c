@@ -429,12 +429,13 @@ static bool map_extend(struct vspace *vs, uint64_t addr, uint64_t len, const str
 	return true;
 }
 
-/* addr is decided and the range is empty. */
-static int64_t map_at(struct vspace *vs, uint64_t addr, uint64_t len, const struct mapping *like)
+/* addr is decided and the range is empty.  `leaving` pages, mapped now, are about to go and do not count. */
+static int64_t map_at(struct vspace *vs, uint64_t addr, uint64_t len, const struct mapping *like, uint64_t leaving)
 {
+	uint64_t staying = vs->mapped_pages - MIN(vs->mapped_pages, leaving);
 	struct mapping *m;
 
-	REQUIRE(len >> 12 <= vs->limit_pages && vs->mapped_pages <= vs->limit_pages - (len >> 12), E_NOMEM);
+	REQUIRE(len >> 12 <= vs->limit_pages && staying <= vs->limit_pages - (len >> 12), E_NOMEM);
 	if (map_extend(vs, addr, len, like))
 		return (int64_t)addr;
 	m = mapping_new(vs, addr, addr + len, NULL);
@@ -462,9 +463,11 @@ static bool place_ok(uint64_t addr, uint64_t len)
 /*
  * Map what `like` describes (kind, flags, object, offset; its references stay the caller's) at addr with
  * MAP_FIXED_ABI, or MAP_FIXED_EMPTY (E_EXIST), else where there is room, near addr if that is free.
- * len is page aligned.  The address, or E_INVAL, E_NOMEM.
+ * len is page aligned; the limit of the space is for what is left when `leaving` pages have gone.  The address,
+ * or E_INVAL, E_NOMEM.
  */
-int64_t vspace_map_like(struct vspace *vs, uint64_t addr, uint64_t len, uint64_t flags, struct mapping *like)
+int64_t vspace_map_moved(struct vspace *vs, uint64_t addr, uint64_t len, uint64_t flags, struct mapping *like,
+			 uint64_t leaving)
 {
 	bool fixed = flags & (MAP_FIXED_ABI | MAP_FIXED_EMPTY);
 	int64_t s;
@@ -483,11 +486,16 @@ int64_t vspace_map_like(struct vspace *vs, uint64_t addr, uint64_t len, uint64_t
 	if (!fixed && (!addr || !place_ok(addr, len) || addr < vs->lo || addr + len > vs->hi ||
 		       !range_free(vs, addr, len)))
 		addr = range_find(vs, len);
-	s = addr ? map_at(vs, addr, len, like) : E_NOMEM;
+	s = addr ? map_at(vs, addr, len, like, leaving) : E_NOMEM;
 	if (s < 0)
 		vs->free_hint = vs->hi;		/* range_find may have counted on it */
 	spin_unlock(&vs->object.lock);
 	return s;
+}
+
+int64_t vspace_map_like(struct vspace *vs, uint64_t addr, uint64_t len, uint64_t flags, struct mapping *like)
+{
+	return vspace_map_moved(vs, addr, len, flags, like, 0);
 }
 
 /*

@@ -576,6 +576,21 @@ static void remapping(void)
 	done(vs);
 }
 
+/* Beyond the limit by what the move takes away itself. */
+static void remap_limited(void)
+{
+	struct vspace *vs = with_anon(4);
+
+	CHECK(host_write(AT + PG(3), 4) == 0);
+	vs->limit_pages = 5;
+	CHECK(sys_vspace_remap(H_SELF, AT, PG(4), PG(4), REMAP_MAY_MOVE | REMAP_KEEP, 0) == E_NOMEM);
+	CHECK(sys_vspace_remap(H_SELF, AT, PG(4), PG(6), REMAP_MAY_MOVE | REMAP_FIXED, AT + PG(8)) == E_NOMEM);
+	CHECK(host_byte(AT + PG(3)) == 4 && vs->mapped_pages == 4);
+	CHECK(sys_vspace_remap(H_SELF, AT, PG(4), PG(5), REMAP_MAY_MOVE | REMAP_FIXED, AT + PG(8)) == (int64_t)(AT + PG(8)));
+	CHECK(host_byte(AT + PG(11)) == 4 && vs->mapped_pages == 5);
+	done(vs);
+}
+
 static void remap_large(void)
 {
 	struct vspace *vs = with_anon(3000);
@@ -768,6 +783,7 @@ int main(void)
 		{ "remapping grows, shrinks, moves and keeps", remapping },
 		{ "a large mapping moves in pieces", remap_large },
 		{ "a move that fails for want of memory has moved nothing", remap_starved },
+		{ "a move is within the ceiling if what it leaves is", remap_limited },
 		{ "an unmap that fails for want of memory has cleared nothing", unmap_starved },
 		{ "a utcb is taken away by its own thread alone", utcbs },
 		{ "a lease that ends during a move ends the new mapping, too", lease_ends_in_move },

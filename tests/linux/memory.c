@@ -335,6 +335,35 @@ TEST("mremap grows in place or moves, with content; shrinks; refuses without MAY
 	CHECK_ERR((long)mremap(place, PAGE, 0, 0), EINVAL);
 }
 
+static size_t mapped_bytes(void)
+{
+	unsigned long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	CHECK(f && fscanf(f, "%lu", &pages) == 1);
+	fclose(f);
+	return pages * PAGE;
+}
+
+TEST("mremap needs room under RLIMIT_AS for what it adds only; one that fails leaves what it should have moved")
+{
+	const size_t pages = 4096;
+	char *map = anonymous(pages), *place = anonymous(4 * pages);
+	struct rlimit limit;
+
+	for (size_t i = 0; i < pages; i += 64)
+		map[i * PAGE] = (char)(i / 64);
+	CHECK_EQ(munmap(place, 4 * pages * PAGE), 0);
+	limit.rlim_cur = limit.rlim_max = mapped_bytes() + 16 * PAGE;
+	CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+	CHECK_ERR((long)mremap(map, pages * PAGE, 2 * pages * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place), ENOMEM);
+	for (size_t i = 0; i < pages; i += 64)
+		CHECK_EQ(map[i * PAGE], i / 64);
+	CHECK(mremap(map, pages * PAGE, pages * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place) == place);
+	for (size_t i = 0; i < pages; i += 64)
+		CHECK_EQ(place[i * PAGE], i / 64);
+}
+
 TEST("MADV_DONTNEED makes private memory zero again and shows the file again")
 {
 	int fd = file_of("file", PAGE);
