@@ -84,7 +84,8 @@ static inline uint64_t pte_change(uint64_t pte, uint32_t flags)
 
 void pt_boot_init(struct arch_vspace *kernel);	/* adopt the tables of start.S; once, before pt_init */
 bool pt_init(struct arch_vspace *a, struct pool *pool);		/* with the kernel's half; false: no memory */
-void pt_destroy(struct arch_vspace *a, struct pool *pool);	/* every entry is already clear, no CPU has it loaded */
+/* Every entry is already clear, no CPU has it loaded: at most `budget` tables; true: none is left. */
+bool pt_destroy(struct arch_vspace *a, struct pool *pool, uint64_t budget);
 /* The entry of an address, making tables if make; NULL: no table (or no memory).  Entries of one table
  * page are adjacent: entry + 1 is the next page's while (addr >> 12) & 511 != 0. */
 uint64_t *pt_entry(struct arch_vspace *a, uint64_t addr, bool make, struct pool *pool);

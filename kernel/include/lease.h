@@ -16,13 +16,19 @@
 struct lease {
 	struct object object;
 	struct lease *parent;		/* holds a reference */
-	struct list children, sibling;	/* weak; leases_lock guards them and the next two */
+	struct list children, sibling;	/* weak; leases_lock guards them and the next */
 	struct list ties;
 	bool ended;			/* and so have all below it; read without the lock */
 	uint8_t depth;			/* how many are above it */
 };
 
-static inline bool lease_ended(const struct lease *l) { return __atomic_load_n(&l->ended, __ATOMIC_ACQUIRE); }
+/* By itself, or with one above it: no more than LEASE_DEPTH steps. */
+static inline bool lease_ended(const struct lease *l)
+{
+	while (l && !__atomic_load_n(&l->ended, __ATOMIC_ACQUIRE))
+		l = l->parent;
+	return l != NULL;
+}
 
 /* Something that must hear of the end at once. */
 struct tie {

@@ -204,6 +204,7 @@ struct vspace {
 	struct object object;		/* lock: tree, page tables */
 	struct tree mappings;
 	struct mapping *last;		/* what the last look-up found */
+	uint32_t nmappings;
 	struct arch_vspace arch;	/* top table, mask of CPUs that have it loaded */
 	uint64_t lo, hi;		/* unplaced mappings */
 	uint64_t free_hint;		/* no page of [free_hint, hi) is free: searches start below */
@@ -220,8 +221,6 @@ status_t vspace_map_anon(struct vspace *vs, uint64_t addr, uint64_t len, uint64_
 status_t vspace_map_utcb(struct vspace *vs, uint64_t addr, struct frame *f);
 void vspace_unmap_utcb(struct vspace *vs, uint64_t addr, const struct frame *f);
 status_t vspace_unmap(struct vspace *vs, uint64_t addr, uint64_t len);
-/* unmap everything in preemptible pieces; for the death of the last task, no lock held */
-void vspace_empty(struct vspace *vs);
 void vspace_end_lease(struct lease *l);	/* unmap what was mapped through it, everywhere; no lock held */
 void vspace_end_lease_in(struct vspace *vs, const struct lease *l);
 /* A page fault of the current thread at user address addr.  0: resolved; else FAULT_* or E_NOMEM. */

@@ -13,7 +13,7 @@
 #include "local.h"
 #include "lease.h"
 
-#define CLONE_PIECE 4096		/* entries looked at under one hold of the locks */
+#define CLONE_PIECE 4096		/* entries looked at under one hold of the locks, and MAPPING_WORK for a mapping */
 
 struct clone {
 	struct vspace *from, *to;
@@ -184,6 +184,7 @@ static status_t clone_piece(struct clone *c, bool *done)
 			break;
 		}
 		s = mapping_clone(c, m);
+		c->budget -= MIN(c->budget, MAPPING_WORK);
 	}
 	unlock_both(c);
 	return s;

@@ -7,7 +7,8 @@
 #include "mm.h"
 #include "thread.h"
 
-#define PIECE_PAGES 512			/* work done under one hold of a lock */
+#define PIECE_PAGES 512ull		/* work done under one hold of a lock */
+#define MAPPING_WORK 16ull		/* a mapping is as much work as so many pages */
 
 /* --- vmo.c: vmo.lock is held ---------------------------------------------------------------------- */
 static inline uint64_t pages_of(uint64_t bytes) { return (bytes >> 12) + ((bytes & (PAGE_SIZE - 1)) != 0); }

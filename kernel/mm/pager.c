@@ -374,13 +374,14 @@ void pager_end(struct pager *p)
 		endpoint_withdraw(e, &p->ask);
 	while ((n = p->contents.root)) {
 		struct content *c = paged_of(n)->content;
+		bool held = content_cut(paged_of(n));
 
-		if (content_cut(paged_of(n))) {
-			spin_unlock(&pager_lock);
+		spin_unlock(&pager_lock);
+		if (held)
 			object_put(&c->object);
-			delay(DELAY_CUT);
-			spin_lock(&pager_lock);
-		}
+		delay(DELAY_CUT);
+		preempt_point();
+		spin_lock(&pager_lock);
 	}
 	spin_unlock(&pager_lock);
 	if (e)

@@ -277,8 +277,8 @@ void vmo_release(struct object *o)
 	struct vmo *v = container_of(o, struct vmo, object);
 
 	KASSERT(list_empty(&v->mappings));
-	while (!pages_drop(v, 0, ~0ull, ~0u))
-		;
+	while (!pages_drop(v, 0, ~0ull, PIECE_PAGES))
+		preempt_point();
 	if (v->paged)
 		paged_free(v);
 	object_free(o);

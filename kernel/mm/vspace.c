@@ -15,6 +15,7 @@
 #include "local.h"
 #include "lease.h"
 
+#define MAPPINGS_MAX 65530u		/* as Linux: some walks pass all of a range under one hold of the lock */
 #define GROWSDOWN_GAP (256 * PAGE_SIZE)	/* kept free below a stack, as on Linux */
 
 struct vspace kernel_vspace;
@@ -120,10 +121,10 @@ struct mapping *mapping_from(struct vspace *vs, uint64_t addr)
 	return m->end > addr ? m : mapping_next(m);
 }
 
-/* Like another one (NULL: anonymous, no flags), with references of its own.  NULL: no memory. */
+/* Like another one (NULL: anonymous, no flags), with references of its own.  NULL: no memory, or too many. */
 struct mapping *mapping_new(struct vspace *vs, uint64_t start, uint64_t end, const struct mapping *like)
 {
-	struct mapping *m = kmem_alloc(vs->object.pool, sizeof(*m));
+	struct mapping *m = likely(vs->nmappings < MAPPINGS_MAX) ? kmem_alloc(vs->object.pool, sizeof(*m)) : NULL;
 
 	if (!m)
 		return NULL;
@@ -165,6 +166,7 @@ static void mapping_link(struct vspace *vs, struct mapping *m, struct mapping *a
 	struct list *at;
 
 	tree_insert(&vs->mappings, &m->node);
+	vs->nmappings++;
 	if (!m->vmo)
 		return;
 	spin_lock(&m->vmo->object.lock);
@@ -180,6 +182,7 @@ static void mapping_link(struct vspace *vs, struct mapping *m, struct mapping *a
 static void tree_drop(struct vspace *vs, struct mapping *m)
 {
 	tree_remove(&vs->mappings, &m->node);
+	vs->nmappings--;
 	if (vs->last == m)
 		vs->last = NULL;
 }
@@ -356,11 +359,6 @@ status_t vspace_unmap(struct vspace *vs, uint64_t addr, uint64_t len)
 	return s;
 }
 
-void vspace_empty(struct vspace *vs)
-{
-	(void)vspace_unmap(vs, 0, USER_TOP);
-}
-
 /* --- where is room: vspace.lock is held ------------------------------------------------------------------------- */
 
 /* The lowest address that something above m's start may not go below. */
@@ -371,7 +369,9 @@ static uint64_t mapping_floor(const struct mapping *m)
 	return m->flags & MAP_GROWSDOWN_ABI ? start - MIN(start, GROWSDOWN_GAP) : start;
 }
 
-/* The highest free range of len bytes in [lo, hi); 0: none. */
+#define FIND_PIECE 256			/* mappings passed under one hold of the lock */
+
+/* The highest free range of len bytes in [lo, hi); 0: none.  It may drop the lock on its way. */
 static uint64_t range_find(struct vspace *vs, uint64_t len)
 {
 	uint64_t top = MIN(vs->free_hint, vs->hi);
@@ -379,7 +379,12 @@ static uint64_t range_find(struct vspace *vs, uint64_t len)
 
 	if (above && mapping_floor(above) < top)
 		top = mapping_floor(above);
-	for (;;) {
+	for (unsigned n = 1;; n++) {
+		if (unlikely(n % FIND_PIECE == 0)) {
+			spin_unlock(&vs->object.lock);
+			preempt_point();
+			spin_lock(&vs->object.lock);
+		}
 		m = top ? mapping_of(tree_at_most(&vs->mappings, top - 1)) : NULL;
 		if (m && m->end > top) {	/* top lies inside a stack's gap */
 			top = mapping_floor(m);
@@ -718,12 +723,21 @@ status_t vspace_new(struct pool *pool, uint64_t lo, uint64_t hi, struct vspace *
 	return 0;
 }
 
-/* Entries of a mapping of a space that runs nowhere: no flush, no exchange. */
-static void entries_drop(struct vspace *vs, struct mapping *m, struct frame_batch *b)
+/*
+ * Entries of a mapping of a space that runs nowhere: no flush, no exchange.  *budget counts down what is looked at;
+ * at 0 others have their turn.
+ */
+static void entries_drop(struct vspace *vs, struct mapping *m, struct frame_batch *b, int64_t *budget)
 {
 	uint64_t addr = mapping_start(m), run, *e;
 
 	while ((e = pt_next(&vs->arch, &addr, m->end, &run))) {
+		*budget -= (int64_t)run;
+		if (*budget <= 0) {
+			frame_batch_end(b);
+			preempt_point();
+			*budget = PIECE_PAGES;
+		}
 		for (uint64_t i = 0; i < run; i++) {
 			uint64_t pte = e[i];
 			struct frame *f;
@@ -742,6 +756,7 @@ static void entries_drop(struct vspace *vs, struct mapping *m, struct frame_batc
 void vspace_release(struct object *o)
 {
 	struct vspace *vs = container_of(o, struct vspace, object);
+	int64_t budget = PIECE_PAGES;
 	struct frame_batch b = { 0 };
 	struct tree_node *n;
 
@@ -753,12 +768,14 @@ void vspace_release(struct object *o)
 		while ((n = vs->mappings.root)) {
 			struct mapping *m = mapping_of(n);
 
-			entries_drop(vs, m, &b);
+			budget -= MAPPING_WORK;
+			entries_drop(vs, m, &b, &budget);
 			mapping_unlink(vs, m);
 			mapping_free(vs, m);
 		}
 		frame_batch_end(&b);
-		pt_destroy(&vs->arch, o->pool);
+		while (!pt_destroy(&vs->arch, o->pool, PIECE_PAGES))
+			preempt_point();
 	}
 	object_free(o);
 }

@@ -122,20 +122,35 @@ void vspace_zap_beyond(struct vmo *v, uint64_t first_page)
 
 /* --- leases -------------------------------------------------------------------------------------------------------------- */
 
-/* A mapping of vs under the lease or one below it. */
+static bool leased_under(const struct mapping *m, const struct lease *l)
+{
+	const struct lease *x = m->lease;
+
+	while (x && x != l)
+		x = x->parent;
+	return x != NULL;
+}
+
+#define LEASED_PIECE 512		/* mappings looked at under one hold of the lock */
+
+/* The first mapping of vs from *start on that is under the lease or one below it. */
 static bool leased_find(struct vspace *vs, const struct lease *l, uint64_t *start, uint64_t *end)
 {
+	struct mapping *m;
 	bool found = false;
 
-	spin_lock(&vs->object.lock);
-	for (struct mapping *m = mapping_of(tree_first(&vs->mappings)); m && !found; m = mapping_next(m))
-		for (const struct lease *x = m->lease; x && !found; x = x->parent)
-			if (x == l) {
-				*start = mapping_start(m);
-				*end = m->end;
-				found = true;
-			}
-	spin_unlock(&vs->object.lock);
+	do {
+		spin_lock(&vs->object.lock);
+		m = mapping_from(vs, *start);
+		for (int n = LEASED_PIECE; m && n > 0 && !found; n--) {
+			found = leased_under(m, l);
+			*start = found ? mapping_start(m) : m->end;
+			*end = m->end;
+			m = mapping_next(m);
+		}
+		spin_unlock(&vs->object.lock);
+		preempt_point();
+	} while (m && !found);
 	return found;
 }
 
@@ -163,7 +178,7 @@ static struct vspace *all_next(struct vspace *mark)
 /* What was mapped through it, or one below it, goes; whole mappings: no memory is needed. */
 void vspace_end_lease_in(struct vspace *vs, const struct lease *l)
 {
-	uint64_t start, end;
+	uint64_t start = 0, end;
 
 	while (leased_find(vs, l, &start, &end))
 		(void)vspace_unmap(vs, start, end - start);

@@ -47,8 +47,8 @@ int64_t sys_lease_create(uint64_t parent)
 		l->parent = container_of(o, struct lease, object);
 		l->depth = l->parent->depth + 1;
 		spin_lock(&leases_lock);
-		l->ended = l->parent->ended;
-		list_push_back(&l->parent->children, &l->sibling);
+		if (!lease_ended(l->parent))
+			list_push_back(&l->parent->children, &l->sibling);
 		spin_unlock(&leases_lock);
 	}
 	return handle_install(false, &l->object, RIGHTS_ALL, 0);
@@ -89,19 +89,48 @@ int64_t sys_lease_grant(uint64_t lease, uint64_t h, uint64_t rights)
 	return s < 0 ? s : s | (int64_t)HANDLE_TASK_TABLE;
 }
 
-/* With leases_lock; no deeper than LEASE_DEPTH. */
-static void end(struct lease *l)
+#define END_PIECE 64			/* ties and children under one hold of the lock */
+
+/*
+ * With leases_lock, top having ended: no tie or child is added to it or to what is below it any more.  The
+ * children's children become its own, one by one, so that nothing need be remembered between pieces.  False: there
+ * is more.
+ */
+static bool end_piece(struct lease *top)
 {
-	struct list *link;
+	for (int n = END_PIECE; n > 0; n--) {
+		struct lease *l = top;
+		struct list *link;
 
-	__atomic_store_n(&l->ended, true, __ATOMIC_RELEASE);
-	while ((link = list_pop(&l->ties))) {
-		struct tie *t = list_entry(link, struct tie, link);
+		if (!list_empty(&top->children))
+			l = list_entry(top->children.next, struct lease, sibling);
+		if ((link = list_pop(&l->ties))) {
+			struct tie *t = list_entry(link, struct tie, link);
 
-		t->end(t);
+			t->end(t);
+		} else if (l == top) {
+			return true;
+		} else if ((link = list_pop(&l->children))) {
+			list_push_back(&top->children, link);
+		} else {
+			list_remove(&l->sibling);
+		}
 	}
-	list_for_each(child, &l->children)
-		end(list_entry(child, struct lease, sibling));
+	return false;
+}
+
+static void end(struct lease *top)
+{
+	bool done = false;
+
+	__atomic_store_n(&top->ended, true, __ATOMIC_RELEASE);
+	while (!done) {
+		spin_lock(&leases_lock);
+		done = end_piece(top);
+		spin_unlock(&leases_lock);
+		if (!done)
+			preempt_point();
+	}
 }
 
 int64_t sys_lease_end(uint64_t lease)
@@ -110,9 +139,7 @@ int64_t sys_lease_end(uint64_t lease)
 	status_t s = handle_get((handle_t)lease, OBJ_LEASE, RIGHT_MANAGE, &o);
 
 	REQUIRE(s == 0, s);
-	spin_lock(&leases_lock);
 	end(container_of(o, struct lease, object));
-	spin_unlock(&leases_lock);
 	vspace_end_lease(container_of(o, struct lease, object));
 	object_put(o);
 	return 0;
@@ -124,7 +151,7 @@ void tie_add(struct tie *t, struct lease *l)
 {
 	spin_lock(&leases_lock);
 	list_init(&t->link);
-	if (l->ended)
+	if (lease_ended(l))
 		t->end(t);
 	else
 		list_push_back(&l->ties, &t->link);

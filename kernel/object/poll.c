@@ -70,6 +70,8 @@ static uint32_t items_look(const struct item *items, uint16_t *ready, uint32_t n
 			count += ready[i] != 0;
 		}
 		spin_unlock(&t->object.lock);
+		if (i < n)
+			preempt_point();
 	}
 	return count;
 }
@@ -147,8 +149,11 @@ static int64_t watches_sleep(const struct item *items, struct watch *w, uint16_t
 	uint32_t count = 0;
 	status_t s = 0;
 
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
 		watch_open(&w[i], &items[i]);
+		if (i % ITEMS_AT_ONCE == ITEMS_AT_ONCE - 1)
+			preempt_point();
+	}
 	while (!count && !s) {
 		thread_sleep_prepare();
 		count = watches_look(items, w, ready, n);
@@ -159,8 +164,11 @@ static int64_t watches_sleep(const struct item *items, struct watch *w, uint16_t
 	}
 	if (!count)
 		count = watches_look(items, w, ready, n);
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
 		watch_close(&w[i]);
+		if (i % ITEMS_AT_ONCE == ITEMS_AT_ONCE - 1)
+			preempt_point();
+	}
 	return count ? (int64_t)count : s == E_TIMEDOUT ? 0 : s;
 }
 

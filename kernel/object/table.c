@@ -15,6 +15,7 @@
 
 #define TABLE_FIRST 32
 #define TABLE_MAX (1u << 20)
+#define DROP_PIECE 64			/* slots; each may be an object's end */
 static struct object reserved_object = { .type = OBJ_TYPES, .refs = 1 };	/* marks a reserved slot */
 
 static bool slot_free(const struct slot *s) { return !s->object; }
@@ -83,9 +84,12 @@ void table_release(struct object *o)
 {
 	struct table *t = container_of(o, struct table, object);
 
-	for (uint32_t i = 0; i < t->capacity && t->slots; i++)
+	for (uint32_t i = 0; i < t->capacity && t->slots; i++) {
 		if (t->slots[i].object)
 			slot_drop(&t->slots[i]);
+		if (i % DROP_PIECE == DROP_PIECE - 1)
+			preempt_point();
+	}
 	if (t->slots)
 		kmem_free(o->pool, t->slots, t->capacity * sizeof(struct slot));
 	object_free(o);

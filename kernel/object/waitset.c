@@ -152,27 +152,35 @@ static void entries_free(struct list *dead)
 	}
 }
 
-void waitset_forget(struct descriptor *d)
-{
-	struct list dead = LIST_INIT(dead);
+#define FORGET_PIECE 64			/* entries under one hold of set_lock */
 
-	spin_lock(&set_lock);
-	while (!list_empty(&d->watchers))
-		entry_unlink(list_entry(d->watchers.next, struct entry, watch_link), &dead);
-	spin_unlock(&set_lock);
-	entries_free(&dead);
+/*
+ * All entries of a list that ends; the first of it is at `offset` from its entry.  Between pieces an entry may also
+ * go by its other end: both look for the first one anew.
+ */
+static void entries_end(struct list *entries, size_t offset)
+{
+	bool more = true;
+
+	while (more) {
+		struct list dead = LIST_INIT(dead);
+
+		spin_lock(&set_lock);
+		for (int n = FORGET_PIECE; n > 0 && !list_empty(entries); n--)
+			entry_unlink((struct entry *)((uint8_t *)entries->next - offset), &dead);
+		more = !list_empty(entries);
+		spin_unlock(&set_lock);
+		entries_free(&dead);
+		if (more)
+			preempt_point();
+	}
 }
+
+void waitset_forget(struct descriptor *d) { entries_end(&d->watchers, offsetof(struct entry, watch_link)); }
 
 void waitset_release(struct object *o)
 {
-	struct waitset *ws = container_of(o, struct waitset, object);
-	struct list dead = LIST_INIT(dead);
-
-	spin_lock(&set_lock);
-	while (!list_empty(&ws->entries))
-		entry_unlink(list_entry(ws->entries.next, struct entry, set_link), &dead);
-	spin_unlock(&set_lock);
-	entries_free(&dead);
+	entries_end(&container_of(o, struct waitset, object)->entries, offsetof(struct entry, set_link));
 	object_free(o);
 }
 

@@ -122,11 +122,8 @@ static void task_drop_parts(struct task *k)
 		object_put(&descriptors->object);
 	if (handles)
 		object_put(&handles->object);
-	if (vs) {
-		if (atomic_load(&vs->object.refs) == 1)
-			vspace_empty(vs);	/* preemptible, unlike the release */
+	if (vs)
 		object_put(&vs->object);
-	}
 }
 
 void task_release(struct object *o)
@@ -205,11 +202,29 @@ struct thread *task_thread(struct task *k, uint32_t number)
 	return found;
 }
 
-/* Call f for each thread; with the task's lock. */
+#define EACH_PIECE 32			/* threads under one hold of the lock */
+
+/*
+ * Call f, with the task's lock, for each thread there is now; a task may have thousands.  The list turns round once
+ * meanwhile: who leaves it between two pieces only makes it shorter, who comes has seen why f is called.
+ */
 static void threads_each(struct task *k, void (*f)(struct thread *))
 {
-	list_for_each(l, &k->threads)
-		f(list_entry(l, struct thread, task_link));
+	uint32_t left = ~0u;
+
+	while (left) {
+		spin_lock(&k->object.lock);
+		left = MIN(left, k->nthreads);
+		for (uint32_t n = MIN(left, EACH_PIECE); n > 0; n--, left--) {
+			struct list *l = list_pop(&k->threads);
+
+			list_push_back(&k->threads, l);
+			f(list_entry(l, struct thread, task_link));
+		}
+		spin_unlock(&k->object.lock);
+		if (left)
+			preempt_point();
+	}
 }
 
 void task_kill(struct task *k, uint64_t code)
@@ -221,8 +236,8 @@ void task_kill(struct task *k, uint64_t code)
 	if (!k->dying)
 		k->code = code;
 	k->dying = true;
-	threads_each(k, thread_kill);
 	spin_unlock(&k->object.lock);
+	threads_each(k, thread_kill);
 	if (!empty)
 		return;
 	task_drop_parts(k);
@@ -275,6 +290,8 @@ int64_t sys_task_kill(uint64_t h, uint64_t code)
 
 static void suspend_one(struct thread *t)
 {
+	if (!t->task->suspend_count)	/* resumed meanwhile, by another CPU */
+		return;
 	atomic_or(&t->arch.work, (uint64_t)WORK_SUSPEND);
 	delay(DELAY_SUSPEND);
 	if (t->state == TS_RUNNING && t != current)
@@ -283,6 +300,8 @@ static void suspend_one(struct thread *t)
 
 static void resume_one(struct thread *t)
 {
+	if (t->task->suspend_count)
+		return;
 	atomic_and(&t->arch.work, ~(uint64_t)WORK_SUSPEND);
 	delay(DELAY_RESUME);
 	t->suspend_new = false;
@@ -303,8 +322,8 @@ static int64_t task_suspend_change(uint64_t h, bool suspend)
 	REQUIRE(s == 0, s);
 	spin_lock(&k->object.lock);
 	k->suspend_count = suspend;
-	threads_each(k, suspend ? suspend_one : resume_one);
 	spin_unlock(&k->object.lock);
+	threads_each(k, suspend ? suspend_one : resume_one);
 	object_put(&k->object);
 	return 0;
 }

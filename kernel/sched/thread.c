@@ -330,6 +330,7 @@ _Noreturn void thread_exit_current(void)
 	bool last;
 
 	delay(DELAY_EXIT);
+	preempt_point();	/* one after the other of a thousand comes here without having been in user mode */
 	if (t->clear_word) {
 		uint32_t zero = 0;
 

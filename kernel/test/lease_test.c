@@ -286,6 +286,28 @@ static void born_ended(void)
 	leases_drop();
 }
 
+/* More than are ended under one hold of the lock, side by side and below each other. */
+static void many(void)
+{
+	uint64_t c = (uint64_t)sys_counter_create(H_SELF, 0, 0), leases[300];
+	struct thread *t;
+
+	leases_make();
+	for (int i = 0; i < 300; i++)
+		leases[i] = (uint64_t)sys_lease_create(i % 3 ? leases[i - 1] : outer);
+	lent = (uint64_t)sys_lease_grant(leases[299], c, RIGHTS_ALL);
+	t = host_thread(counter_waiter, NULL);
+	host_run();
+	end();
+	host_run();
+	CHECK(result == E_REVOKED);
+	host_end(t);
+	for (int i = 0; i < 300; i++)
+		sys_handle_close(leases[i]);
+	sys_handle_close(lent), sys_handle_close(c);
+	leases_drop();
+}
+
 int main(void)
 {
 	static const struct tap_case cases[] = {
@@ -299,6 +321,7 @@ int main(void)
 		{ "a timer made for a lent counter is silent", timers },
 		{ "what is made through a lent capability is lent", made_through },
 		{ "a lease below an ended one has ended", born_ended },
+		{ "hundreds of leases end in one step", many },
 	};
 
 	return host_main(cases, ARRAY_SIZE(cases));

@@ -1,6 +1,6 @@
 # Conformance tests: static musl programs that state what Linux does, true of Linux and of Tessera.
 
-linux_areas = abuse confederate dir efault exec fd files hostile job memory mount pipe poll process procfs race rare \
+linux_areas = abuse confederate dir efault exec fd files hostile job late memory mount pipe poll process procfs race rare \
 	sched segment signal sweep sweep_lives system thread time tty
 linux_programs = $(linux_areas:%=tests/linux/%)
 linux_fuzzers = $(addprefix tests/linux/fuzz/,calls code elf native requests scribble)

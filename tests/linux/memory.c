@@ -364,6 +364,20 @@ TEST("mremap needs room under RLIMIT_AS for what it adds only; one that fails le
 		CHECK_EQ(place[i * PAGE], i / 64);
 }
 
+TEST("there are no more than 65530 mappings, and then ENOMEM")
+{
+	const size_t most = 65600;
+	char *map = mmap(NULL, 2 * most * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t i;
+
+	CHECK(map != MAP_FAILED);
+	for (i = 0; i < most && munmap(map + 2 * i * PAGE, PAGE) == 0; i++)
+		;
+	CHECK(i > 65000 && i < 65532);
+	CHECK_EQ(errno, ENOMEM);
+	CHECK_EQ(munmap(map, 2 * most * PAGE), 0);
+}
+
 TEST("MADV_DONTNEED makes private memory zero again and shows the file again")
 {
 	int fd = file_of("file", PAGE);

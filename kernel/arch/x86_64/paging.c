@@ -64,20 +64,23 @@ bool pt_init(struct arch_vspace *a, struct pool *pool)
 	return true;
 }
 
-void pt_destroy(struct arch_vspace *a, struct pool *pool)
+/* At most `budget` table pages; true: none is left. */
+bool pt_destroy(struct arch_vspace *a, struct pool *pool, uint64_t budget)
 {
-	uint64_t page = a->tables;
+	uint64_t n = MIN(budget, a->table_pages);
 
 	KASSERT(a->cpus == 0);
-	for (uint64_t n = a->table_pages; n > 0; n--) {
-		struct frame *f = &frames[page];
+	a->top_phys = 0;
+	a->table_pages -= n;
+	pool_uncharge(pool, n * PAGE_SIZE);
+	for (; n > 0; n--) {
+		struct frame *f = &frames[a->tables];
 
-		page = f->next;
+		a->tables = f->next;
 		f->pool = NULL;
 		frame_put(f);
 	}
-	pool_uncharge(pool, a->table_pages * PAGE_SIZE);
-	a->top_phys = 0;
+	return a->table_pages == 0;
 }
 
 static uint64_t *table_make(struct arch_vspace *a, uint64_t *entry, struct pool *pool)
