@@ -125,6 +125,7 @@ static inline struct thread *thread_current(void)
 static inline void thread_sleep_prepare(void) { atomic_store(&current->state, TS_PREPARED); }
 static inline void thread_sleep_cancel(void) { current->state = TS_RUNNING; }
 status_t thread_sleep(uint64_t deadline_ns, bool interruptible);
+bool thread_interrupted(void);		/* the latch of the current thread is up: long work ends early */
 void thread_wake(struct thread *t);
 void thread_wake_locked(struct thread *t);	/* with t->object.lock */
 

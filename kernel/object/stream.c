@@ -116,7 +116,7 @@ static int64_t zero_fill(struct user_iter *it)
 			return done ? (int64_t)done : E_FAULT;
 		iter_forward(it, n);
 		done += n;
-		if (it->left && !preempt_point())
+		if (it->left && (!preempt_point() || thread_interrupted()))
 			break;
 	}
 	return (int64_t)done;
@@ -127,12 +127,15 @@ static int64_t random_stream(struct user_iter *it)
 	uint64_t done = 0;
 
 	while (it->left) {
-		int64_t n = sys_random_fill(it->base, MIN(it->len, 65536ull));
+		uint64_t want = it->len;
+		int64_t n = sys_random_fill(it->base, want);
 
 		if (n <= 0)
 			return done ? (int64_t)done : n;
 		iter_forward(it, (uint64_t)n);
 		done += (uint64_t)n;
+		if ((uint64_t)n < want)
+			break;
 	}
 	return (int64_t)done;
 }

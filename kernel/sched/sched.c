@@ -468,6 +468,8 @@ static bool interrupted(struct thread *t)
 	return t->arch.utcb && atomic_load(&t->arch.utcb->latch);
 }
 
+bool thread_interrupted(void) { return interrupted(current); }
+
 /* Why the thread is awake, as thread_sleep answers it. */
 static status_t sleep_result(struct thread *t, bool interruptible)
 {
@@ -478,16 +480,26 @@ static status_t sleep_result(struct thread *t, bool interruptible)
 	return t->timed_out ? E_TIMEDOUT : 0;
 }
 
-/* Somebody more urgent than target waits, or, with the time slice used up, an equal: it must wait, too. */
+/*
+ * Does somebody who waits here run before target, which would go on in what is left of this thread's turn?  One
+ * who woke while the server of the two ran, above all of them, has been announced to nobody.
+ */
 static bool others_first(const struct thread *target)
 {
-	const struct runqueue *rq = percpu()->rq;
+	struct runqueue *rq = percpu()->rq;
+	bool first = false;
 	int top;
 
 	if (likely(!rq->count))
 		return false;
+	spin_lock(&rq->lock);
 	top = rq_top(rq);
-	return top > target->effective || (top == target->effective && time_ns() >= current->slice_end_ns);
+	if (top >= 0 && top == target->effective && time_ns() >= current->slice_end_ns)
+		first = true;
+	else if (top >= 0)
+		first = preempts((uint8_t)top, rq_first(rq, top)->vtime, target->effective, target->vtime);
+	spin_unlock(&rq->lock);
+	return first;
 }
 
 struct thread *thread_claim(struct thread *target)

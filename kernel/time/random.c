@@ -97,7 +97,7 @@ int64_t sys_random_fill(uint64_t buf, uint64_t len)
 		if (user_copy_out(buf + done, out, n))
 			return done ? (int64_t)done : E_FAULT;
 		done += n;
-		if (done % 4096 == 0 && !preempt_point())
+		if (done % 4096 == 0 && (!preempt_point() || thread_interrupted()))
 			break;
 	}
 	return (int64_t)done;

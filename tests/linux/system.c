@@ -10,12 +10,14 @@
 
 #include <sched.h>
 #include <sys/klog.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/statfs.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <sys/time.h>
 #include <sys/utsname.h>
 
 TEST("uname says Linux, x86_64 and a release that glibc and Go accept")
@@ -162,6 +164,37 @@ TEST("wait4 tells the child's usage")
 	memset(&usage, 0, sizeof(usage));
 	CHECK_EQ(wait4(child, NULL, 0, &usage), child);
 	CHECK(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec + usage.ru_utime.tv_sec > 0);
+}
+
+static void take_nothing(int number)
+{
+	(void)number;
+}
+
+TEST("a signal ends a long read of /dev/urandom with what was read, and a kill ends the program")
+{
+	size_t size = 256 << 20;
+	struct itimerval soon = { .it_value.tv_usec = 20000 };
+	struct sigaction action = { .sa_handler = take_nothing, .sa_flags = SA_RESTART };
+	int fd = open("/dev/urandom", O_RDONLY);
+	char *room = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	int64_t start;
+	pid_t child;
+	ssize_t n;
+
+	CHECK(fd >= 0 && room != MAP_FAILED);
+	CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
+	CHECK_EQ(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	n = read(fd, room, size);
+	CHECK(n >= 4096 && n < (ssize_t)size);
+	CHILD(child)
+		for (;;)
+			read(fd, room, size);
+	sleep_ms(20);
+	start = now_ns();
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	CHECK_EQ(waitpid(child, NULL, 0), child);
+	CHECK(now_ns() - start < 100 * 1000000);
 }
 
 TEST("getrandom and /dev/urandom give bytes, different each time")
