@@ -318,10 +318,10 @@ enum table_flag { TABLE_DROP_CLOEXEC = 1 };
 
 /* --- system ---------------------------------------------------------------------------------- */
 
-/* Read-only to everybody.  seq is odd while it changes.  ns = (tsc * mult >> shift) + base. */
+/* Read-only to everybody.  seq is odd while it changes. */
 struct clock_page {
 	uint32_t seq, pad;
-	uint64_t tsc_base, mono_base_ns;	/* mono = mono_base + ((tsc - tsc_base) * mult >> 32) */
+	uint64_t tsc_base, mono_base_ns;	/* mono = mono_base_ns + ((tsc - tsc_base) * mult >> 32) */
 	uint64_t mult;				/* ns per tick, 32.32 fixed point */
 	uint64_t realtime_offset_ns;		/* realtime = mono + this */
 	uint64_t tsc_hz;

@@ -15,7 +15,7 @@ struct task;
 struct thread;
 
 struct slot {
-	struct object *object;		/* NULL: free; SLOT_RESERVED_OBJECT: reserved */
+	struct object *object;		/* NULL: free; a mark of table.c: reserved */
 	uint32_t rights;
 	uint8_t flags;			/* SLOT_CLOEXEC */
 	uint64_t badge;

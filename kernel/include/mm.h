@@ -128,7 +128,7 @@ status_t vmo_clone_range(struct vmo *v, uint64_t offset, uint64_t len, struct po
 
 /* --- contents (content.c): what a file is to the kernel ----------------------------------------------- */
 struct content {
-	struct object object;		/* lock: attributes; size is vmo->size and is changed under write_owner */
+	struct object object;		/* lock: attributes; vmo->size is the file's, changed by `writer` alone */
 	struct vmo *vmo;
 	uint64_t told;			/* TELL_ events that came since the server was told last; atomic */
 	struct endpoint *server;	/* whom to tell; holds a reference; pager_lock guards the two */

@@ -1,7 +1,7 @@
 /*
  * vfs.c -- the names half of linuxd: start-up, dispatch of requests, working and root directories.
  *
- * Owns:    fs_views (root, working directory, umask), shared by threads and CLONE_FS.
+ * Owns:    struct fs_view (root, working directory, umask), shared by threads and CLONE_FS.
  * Tested:  test/vfs_test.c, test/vfs_fuzz.c
  */
 #include "vfs.h"

@@ -1,7 +1,7 @@
 /*
  * entry.S -- where the kernel enters the translator, and how control goes back to the program.
  *
- * On the way in (architecture, "Upcalls"): RSP is the top of the upcall stack, which is empty, at a
+ * On the way in (docs/design/overview.md, "Upcalls"): RSP is the top of the upcall stack, which is empty, at a
  * fixed place of the thread's block; so everything of the block is reached by a fixed displacement
  * from it.  The program's RIP, RSP and RFLAGS are in the utcb, RCX and R11 are lost as by SYSCALL.
  *

@@ -5,9 +5,9 @@
  * instruction, so the figure is the count of instructions; without it, it is time.  A row is the mean of
  * many runs less the cost of an empty loop.  Each operation's result is checked once per row.
  *
- *	ipcbench: row NAME FIGURE budget BUDGET		(architecture.md, section 9)
+ *	ipcbench: row NAME FIGURE budget BUDGET		(tests/bench/report.py says what each stands for)
  *
- * Ends the machine (restart machine): code 0 when every row ran, else 1.
+ * Ends the machine (restart machine): code 0 when every row ran, else 3.
  */
 #include <programs/common/child.h>
 

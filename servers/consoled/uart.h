@@ -24,7 +24,7 @@ uint32_t uart_service(struct uart *u);		/* UART_EVENT_*; 0: no cause pending any
 void uart_rx_enable(struct uart *u);
 void uart_tx_enable(struct uart *u);		/* an interrupt as soon as the transmitter is empty */
 bool uart_tx_empty(struct uart *u);
-void uart_send(struct uart *u, const uint8_t *data, uint32_t len);	/* len <= UART_FIFO, after tx_empty */
+void uart_send(struct uart *u, const uint8_t *data, uint32_t len);	/* len <= UART_FIFO, once uart_tx_empty() */
 uint32_t uart_receive(struct uart *u, uint8_t *data, uint32_t room);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * start.S -- from the boot loader (32-bit protected mode, Multiboot2 or PVH) to kernel_main.
  *
- * Maps the first 4 GiB three times: at 0 (until the APs are up), at DIRECT_MAP, and the first GiB at
- * KERNEL_BASE.  boot.c maps the rest of RAM, and then of the image only what each part needs.
+ * Maps the first 4 GiB at 0 (until the other CPUs are up) and at DIRECT_MAP, and their first GiB at KERNEL_BASE
+ * as well.  boot.c maps the rest of RAM, and then takes from each part of the image the rights that it does not need.
  */
 #define KERNEL_BASE 0xffffffff80000000
 #define PHYS(x) ((x) - KERNEL_BASE)
