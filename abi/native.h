@@ -341,6 +341,13 @@ struct system_info {
 	uint64_t log_end;	/* bytes ever written to the log: the end of log_read */
 };
 enum power { POWER_OFF_ABI = 1, POWER_RESET = 2 };
+/* What a, b are; `thread` is the number in its task of who ran. */
+enum trace_event {
+	TRACE_SWITCH = 1,	/* to another thread: the badge of its task (0: none), its number */
+	TRACE_FAULT,		/* a page fault: the address, rip */
+	TRACE_EXCEPTION,	/* another exception: its vector, rip */
+	TRACE_INTERRUPT,	/* its vector, rip */
+};
 struct trace_entry { uint64_t time_ns; uint16_t event, cpu; uint32_t thread; uint64_t a, b; };
 
 /*

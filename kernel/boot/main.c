@@ -13,6 +13,7 @@
 #include "mm.h"
 #include "sched.h"
 #include "timer.h"
+#include "trace.h"
 
 #define INIT_BLOCK 0x7fffe0000000ull
 #define INIT_BADGE 1
@@ -176,6 +177,7 @@ _Noreturn void kernel_main(void)
 	delay_init();
 	mm_init();
 	sched_init();
+	trace_on = boot_option("trace", &len) != NULL;
 	arch_init_bsp();
 	random_init();
 	futex_init();

@@ -9,6 +9,7 @@
 #include "kernel.h"
 #include "lock.h"
 #include "thread.h"
+#include "trace.h"
 
 struct symbol { uint64_t address; const char *name; };
 extern const struct symbol kernel_symbols[];
@@ -80,5 +81,6 @@ _Noreturn void panic(const char *format, ...)
 	if (current && current->task)
 		kprintf("task %lx thread %u\n", (unsigned long)current->task->badge, current->number);
 	arch_backtrace((uint64_t)__builtin_frame_address(0));
+	trace_show();
 	arch_power_off(POWER_OFF_ABI, 2);
 }

@@ -36,6 +36,7 @@
 #include "mm.h"
 #include "runqueue.h"
 #include "timer.h"
+#include "trace.h"
 
 struct runqueue runqueues[CPUS_MAX];
 
@@ -310,6 +311,11 @@ void schedule_finish(void)
 		spin_unlock(&old->object.lock);
 }
 
+static __attribute__((noinline)) void switch_trace(const struct thread *next)
+{
+	trace_record(TRACE_SWITCH, next->task ? next->task->badge : 0, next->number);
+}
+
 /*
  * The current thread's lock is held and its new state set; next is in no queue.  handed: it goes on in what is
  * left of this thread's time slice; what vclock and ticks want is left to the next tick.
@@ -342,6 +348,8 @@ static inline __attribute__((always_inline)) void switch_to(struct thread *next,
 	if (rq->count && rq_top(rq) > next->effective)
 		atomic_or(&next->arch.work, (uint64_t)WORK_RESCHEDULE);
 	rq->leaving = prev;
+	if (unlikely(trace_on))
+		switch_trace(next);
 	if (unlikely(!vs))		/* idle, or a task's last thread on its way out */
 		vs = &kernel_vspace;
 	if (vs != p->vspace)

@@ -297,6 +297,37 @@ static void a_thousand_lives_leave_nothing(void)
 	tess_handle_close(endpoint);
 }
 
+/* Is it in the ring of some CPU, and are the times of each in order?  The last may be torn: of another CPU. */
+static bool traced(handle_t platform, enum trace_event event, uint64_t a)
+{
+	static struct trace_entry entries[1024];
+	bool found = false;
+	int64_t n;
+
+	for (uint64_t cpu = 0; (n = tess_trace_read(platform, cpu, entries, 1024)) >= 0; cpu++)
+		for (int64_t i = 0; i < n; i++) {
+			found |= entries[i].event == event && entries[i].a == a;
+			CHECK(i == 0 || i == n - 1 || entries[i].time_ns >= entries[i - 1].time_ns);
+		}
+	CHECK_IS(n, E_INVAL);
+	return found;
+}
+
+static void the_trace_tells_faults_and_switches(void)
+{
+	handle_t platform = rt_grant_need("platform"), endpoint = NEED_HANDLE(tess_endpoint_create(H_SELF));
+	volatile uint8_t *page = rt_pages_map(PAGE_SIZE);
+
+	CHECK(!traced(platform, TRACE_FAULT, (uint64_t)page));
+	page[0] = 1;
+	CHECK(traced(platform, TRACE_FAULT, (uint64_t)page));
+	one_life(endpoint, 4711);
+	CHECK(traced(platform, TRACE_SWITCH, 4711));
+	CHECK_IS(tess_trace_read(platform, 0, (void *)8, 1), E_FAULT);
+	rt_pages_unmap((void *)page, PAGE_SIZE);
+	tess_handle_close(endpoint);
+}
+
 const struct test tests_life[] = {
 	{ "a task's exit code reaches its parent", an_exit_code_reaches_the_parent },
 	{ "a fault is a notice and stops the thread", a_fault_is_a_notice_and_stops_the_thread },
@@ -307,6 +338,7 @@ const struct test tests_life[] = {
 	{ "the end of a lease wakes who sleeps under it", the_end_of_a_lease_wakes_who_sleeps },
 	{ "a pool holds its limit", a_pool_holds_its_limit },
 	{ "a dead task takes no capability and no thread", a_dead_task_takes_nothing },
+	{ "the trace tells faults and switches", the_trace_tells_faults_and_switches },
 	{ "a thousand tasks leave no object and no frame behind", a_thousand_lives_leave_nothing },
 	{ NULL, NULL },
 };

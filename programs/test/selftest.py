@@ -11,7 +11,7 @@ SETTINGS = ({"smp": 1}, {"smp": 2}, {"smp": 4})
 def tests(first, settings):
     """Print the tests of one boot, numbered from `first`; the next number and whether all passed."""
     name = " ".join(f"{key} {value}" for key, value in settings.items())
-    status, log = boot.boot(["tessera.selftest"], 300, **settings)
+    status, log = boot.boot(["tessera.selftest", "trace"], 300, **settings)
     number, planned, good = first, None, True
     for line in boot.lines_of("selftest", log):
         match = re.match(r"(not )?ok \d+ - (.*)", line)

@@ -6,6 +6,7 @@ setup() {
 	needs_tessera
 	cd "$BATS_TEST_TMPDIR"
 	mkfifo in
+	traced=()
 }
 
 # broken GDB-COMMAND...: run a guest and, once its command waits for us, have gdb do this to its CPU.
@@ -15,7 +16,7 @@ broken() {
 	for command; do
 		commands+=(-ex "$command")
 	done
-	guest --qemu '-chardev socket,id=gdb,path=gdb,server=on,wait=off -gdb chardev:gdb' \
+	guest "${traced[@]}" --qemu '-chardev socket,id=gdb,path=gdb,server=on,wait=off -gdb chardev:gdb' \
 		-- sh -c 'echo up; cat' < in > out 2> err &
 	exec 4> in
 	until [ -s out ]; do
@@ -48,6 +49,14 @@ broken() {
 		'set var idt[14].type = 0' 'set $rip = 0'
 	equals "$status" 125
 	grep -q '^tessera: the guest ended (reset or powered off) before its command did' err
+}
+
+@test "a panic shows what its CPU did last, if it was told to trace" {
+	traced=(--append trace)
+	broken 'set $rip = 0'
+	equals "$status" 125
+	grep -q ' ns thread [0-9]* switch [0-9a-f]* [0-9a-f]*$' err
+	[[ $(tail -n 1 err) == *" fault 0 0" ]]
 }
 
 @test "a panic at boot says why" {

@@ -10,6 +10,7 @@
 #include "mm.h"
 #include "sched.h"
 #include "thread.h"
+#include "trace.h"
 
 uint8_t panicking;
 #define VECTOR_PF 14
@@ -275,8 +276,18 @@ static bool in_program(const struct trap_frame *f)
 	return f->cs & 3 && (!a->entry_call || !in_window(a, f->rip));
 }
 
+static __attribute__((noinline)) void trap_trace(const struct trap_frame *f)
+{
+	if (f->vector == VECTOR_PF)
+		trace_record(TRACE_FAULT, read_cr2(), f->rip);
+	else
+		trace_record(f->vector < 32 ? TRACE_EXCEPTION : TRACE_INTERRUPT, f->vector, f->rip);
+}
+
 void trap_dispatch(struct trap_frame *f)
 {
+	if (unlikely(trace_on))
+		trap_trace(f);
 	if (f->vector < 32) {
 		exception(f);
 		if (f->cs & 3)
