@@ -43,6 +43,12 @@ works() {
 	[ "$(grep -c 'too little memory: [0-9]* KiB' <<< "$output")" -eq 1 ]
 }
 
+@test "a file of the boot archive is not copied: it may take more than half of memory" {
+	head -c 36000000 /dev/urandom > "$BATS_TEST_TMPDIR/big"
+	equals "$(guest --mem 64M --add "$BATS_TEST_TMPDIR/big" -- sha256sum /big | cut -d' ' -f1)" \
+		"$(sha256sum < "$BATS_TEST_TMPDIR/big" | cut -d' ' -f1)"
+}
+
 @test "a kernel without a boot archive says so in one line and ends" {
 	status=0
 	timeout 60 qemu-system-x86_64 -machine q35 -m 128M -nodefaults -display none -no-reboot \
