@@ -83,6 +83,30 @@ works() {
 	[[ $top == *": 0x8"* ]]
 }
 
+# control_registers CPU: CR4 and EFER of a guest with such a CPU, in hexadecimal.
+control_registers() {
+	mkfifo "$BATS_TEST_TMPDIR/$1.in" "$BATS_TEST_TMPDIR/$1.out"
+	guest --cpu "$1" --qemu "-monitor unix:$BATS_TEST_TMPDIR/$1,server,nowait" -- sh -c 'echo up; cat' \
+		< "$BATS_TEST_TMPDIR/$1.in" > "$BATS_TEST_TMPDIR/$1.out" &
+	exec 4> "$BATS_TEST_TMPDIR/$1.in"
+	read -r line < "$BATS_TEST_TMPDIR/$1.out"
+	"$(dirname "$TESSERA")/tests/lib/monitor" "$BATS_TEST_TMPDIR/$1" 'info registers' > "$BATS_TEST_TMPDIR/registers"
+	exec 4>&-
+	wait $!
+	cr4=0x$(grep -o 'CR4=[0-9a-f]*' "$BATS_TEST_TMPDIR/registers" | cut -d= -f2)
+	efer=0x$(grep -o 'EFER=[0-9a-f]*' "$BATS_TEST_TMPDIR/registers" | cut -d= -f2)
+}
+
+@test "SMEP, SMAP, UMIP and NX are on where the CPU has them, and only there" {
+	local smep=0x100000 smap=0x200000 umip=0x800 nx=0x800
+	control_registers max
+	equals $((cr4 & (smep | smap | umip))) $((smep | smap | umip))
+	equals $((efer & nx)) $((nx))
+	control_registers qemu64
+	equals $((cr4 & (smep | smap | umip))) 0
+	equals $((efer & nx)) $((nx))
+}
+
 # first_process SCRIPT: run with a process 1 of our own instead of the runner.
 first_process() {
 	local layout=$BATS_TEST_TMPDIR/layout
