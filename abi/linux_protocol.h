@@ -30,6 +30,7 @@
 #define LINUX_SLOT_VDSO		0x80000004u	/* vmo of the vDSO image */
 
 #define LINUX_INTERRUPTED	512		/* as Linux's internal ERESTARTSYS */
+#define LINUX_ASK_AGAIN		513		/* ERESTARTNOINTR: a piece is done of what takes long; send it again */
 
 enum linux_op {
 	/* --- names.  "at" operations.  payload: path ------------------------------------------ */
@@ -63,7 +64,7 @@ enum linux_op {
 	LX_TIMERFD,	/* [1] clock [2] O_ flags; the same */
 
 	/* --- the file protocol: via a descriptor ----------------------------------------------- */
-	LX_READ = 64,	/* [1] offset or ~0: the file's own; bulk_in: data; words[0] bytes */
+	LX_READ = 64,	/* [1] offset or ~0: the file's own; bulk_in: data; words[0] bytes, or -LINUX_ASK_AGAIN */
 	LX_WRITE,	/* [1] offset or ~0; payload or bulk_out: data; words[0] bytes taken */
 	LX_GETDENTS,	/* bulk_in: struct linux_dirent64 records; words[0] bytes */
 	LX_SEEK,	/* [1] offset [2] whence */

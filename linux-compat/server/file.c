@@ -212,18 +212,24 @@ int file_path_text(struct file *f, char *buf, uint32_t len)
 
 /* --- pseudo files ------------------------------------------------------------------------------- */
 
-static int text_of_file(struct request *r, struct file *f)
+/* The text from its beginning, or the piece that follows the one that is there. */
+static int text_make(struct request *r, struct file *f, bool first)
 {
+	struct text *t = f->text;
 	int error;
 
-	if (!f->text && !(f->text = mem_alloc(sizeof(*f->text))))
+	if (!t && !(t = f->text = mem_alloc(sizeof(*t))))
 		return -ENOMEM;
-	text_free(f->text);
-	error = f->inode->ops->text(f->inode, r->process, f->text);
-	if (error == 0 && f->text->failed)
+	if (first)
+		text_free(t);
+	t->start += t->len;
+	t->len = 0;
+	t->more = false;
+	error = f->inode->ops->text(f->inode, r->process, t);
+	if (error == 0 && t->failed)
 		error = -ENOMEM;
 	if (error < 0)
-		text_free(f->text);
+		text_free(t);
 	return error;
 }
 
@@ -234,46 +240,62 @@ static uint32_t reply_room(const struct request *r)
 	return room < READ_MAX ? (uint32_t)room : READ_MAX;
 }
 
-/* The text is made when reading starts, so that one reader sees one state. */
-static void pseudo_read(struct request *r, struct file *f)
+static void file_read_at(struct request *r, struct file *f, uint64_t offset, uint32_t room)
 {
-	uint64_t offset = r->words[1] == OFFSET_OWN ? f->offset : r->words[1];
-	uint32_t room = reply_room(r), n;
-	int error;
+	int64_t got = f->inode->ops->read_at(f->inode, r->process, offset, scratch, room);
 
-	if (f->inode->ops->read_at) {
-		int64_t got = f->inode->ops->read_at(f->inode, r->process, offset, scratch, room);
+	if (got < 0) {
+		request_reply(r, got);
+		return;
+	}
+	if (r->words[1] == OFFSET_OWN)
+		f->offset += (uint64_t)got;
+	request_reply_data(r, got, scratch, (uint32_t)got);
+}
 
-		if (got < 0) {
-			request_reply(r, got);
-			return;
-		}
-		if (r->words[1] == OFFSET_OWN)
-			f->offset += (uint64_t)got;
-		request_reply_data(r, got, scratch, (uint32_t)got);
+/*
+ * The text is made when reading starts, so that one reader sees one state; of a long one a request makes one
+ * piece, and the caller asks again until it has come to the offset.
+ */
+static void file_read_text(struct request *r, struct file *f, uint64_t offset, uint32_t room)
+{
+	struct text *t = f->text;
+	bool first = !t || !t->data || offset == 0 || offset < t->start;
+	int error = 0;
+	uint64_t n;
+
+	if (first || (t->more && offset >= t->start + t->len))
+		error = text_make(r, f, first);
+	if (error < 0) {
+		request_reply(r, error);
 		return;
 	}
-	if (!f->inode->ops->text) {
-		request_reply(r, -EINVAL);
+	t = f->text;
+	if (offset >= t->start + t->len) {
+		if (t->more)
+			request_reply(r, -LINUX_ASK_AGAIN);
+		else
+			request_reply_data(r, 0, scratch, 0);
 		return;
 	}
-	if (!f->text || !f->text->data || offset == 0) {
-		error = text_of_file(r, f);
-		if (error < 0) {
-			request_reply(r, error);
-			return;
-		}
-	}
-	if (offset >= f->text->len) {
-		request_reply_data(r, 0, scratch, 0);
-		return;
-	}
-	n = f->text->len - (uint32_t)offset;
+	n = t->start + t->len - offset;
 	if (n > room)
 		n = room;
 	if (r->words[1] == OFFSET_OWN)
 		f->offset = offset + n;
-	request_reply_data(r, n, f->text->data + offset, n);
+	request_reply_data(r, (int64_t)n, t->data + (offset - t->start), (uint32_t)n);
+}
+
+static void pseudo_read(struct request *r, struct file *f)
+{
+	uint64_t offset = r->words[1] == OFFSET_OWN ? f->offset : r->words[1];
+
+	if (f->inode->ops->read_at)
+		file_read_at(r, f, offset, reply_room(r));
+	else if (f->inode->ops->text)
+		file_read_text(r, f, offset, reply_room(r));
+	else
+		request_reply(r, -EINVAL);
 }
 
 static void pseudo_write(struct request *r, struct file *f)

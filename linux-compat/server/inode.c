@@ -259,6 +259,7 @@ bool koids_begin(struct koids *k, uint32_t n)
 	while (size < 2 * n)
 		size *= 2;
 	k->mask = size - 1;
+	k->wanted = false;
 	k->slots = mem_alloc(size * sizeof(*k->slots));
 	return k->slots;
 }
@@ -266,6 +267,7 @@ bool koids_begin(struct koids *k, uint32_t n)
 void koids_want(struct koids *k, uint64_t koid)
 {
 	koid_slot(k, koid)->koid = koid;
+	k->wanted = true;
 }
 
 static bool koid_visit(struct dentry *d, void *arg)
@@ -291,7 +293,8 @@ static bool koid_visit(struct dentry *d, void *arg)
 /* All names are looked at once, however many are wanted: a user chooses both numbers. */
 void koids_find(struct koids *k)
 {
-	dentry_each(koid_visit, k);
+	if (k->wanted)
+		dentry_each(koid_visit, k);
 }
 
 /* The file whose Content it is; NULL: none with a name. */

@@ -12,7 +12,7 @@
 #define KIND_FDINFO	(1u << 17)
 #define KIND_TASK	(1u << 18)
 #define TASKS_MAX	1024u
-#define MAPS_MAX	65530u	/* lines of maps: /proc/sys/vm/max_map_count */
+#define MAPS_PIECE	128u	/* lines of maps that one request makes */
 #define STRINGS_MAX	(1u << 20)	/* of cmdline and environ that are shown */
 
 struct pid_entry {
@@ -349,20 +349,23 @@ static int maps_text(const struct inode *i, struct process *who, struct text *ou
 
 	if (error < 0 || !view.task)
 		return error;
-	for (at = 0; n < MAPS_MAX && map_next(at, &m); at = m.end, n++)
+	for (at = out->next; n < MAPS_PIECE && map_next(at, &m); at = m.end, n++)
 		nfiles += m.object_koid != 0;
 	if (!koids_begin(&files, nfiles))
 		return -ENOMEM;
-	for (at = 0; nfiles && map_next(at, &m); at = m.end)
+	for (at = out->next; nfiles && map_next(at, &m); at = m.end)
 		if (m.object_koid) {
 			koids_want(&files, m.object_koid);
 			nfiles--;
 		}
 	koids_find(&files);
-	for (at = 0; n && !out->failed && map_next(at, &m); at = m.end, n--)
+	for (at = out->next; n && !out->failed && map_next(at, &m); at = m.end, n--)
 		map_line(&m, &files, out);
 	koids_end(&files);
-	text_printf(out, "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n");
+	out->next = at;
+	out->more = map_next(at, &m);
+	if (!out->more)
+		text_printf(out, "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n");
 	return 0;
 }
 

@@ -49,7 +49,7 @@ struct inode_ops {
 	int (*link_jump)(const struct inode *i, struct process *who, struct path *to);
 	int (*permission)(const struct inode *i, struct process *who, uint32_t may);	/* instead of the mode */
 	int (*open)(const struct inode *i, struct process *who, uint32_t flags);
-	int (*text)(const struct inode *i, struct process *who, struct text *out);	/* the whole contents */
+	int (*text)(const struct inode *i, struct process *who, struct text *out);	/* the contents, or a piece */
 	int (*write)(struct inode *i, struct process *who, const char *data, uint32_t len);
 	/* contents too large to be made as one text: copies from offset, count or -errno */
 	int64_t (*read_at)(const struct inode *i, struct process *who, uint64_t offset, void *buf, uint32_t len);
@@ -157,7 +157,7 @@ struct file {
 	void *private;
 	handle_t ready;
 	const struct device_ops *device;
-	struct text *text;		/* contents of a pseudo file as first read */
+	struct text *text;		/* what was made last of a pseudo file's contents */
 	struct file *next_free;
 	bool locked;			/* may own flock or OFD locks */
 	bool posix;			/* POSIX locks were taken through it */
@@ -168,6 +168,10 @@ struct text {
 	char *data;
 	uint32_t len, cap;
 	bool failed;			/* out of memory: the text is incomplete */
+	/* A user can make some texts long, and all wait for linuxd: those are made a piece at a time. */
+	bool more;			/* set by who made this piece: there are others */
+	uint64_t next;			/* where the next one goes on; only its maker knows what it counts */
+	uint64_t start;			/* where this one begins in the file */
 };
 void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_add(struct text *t, const void *data, uint32_t len);
@@ -186,7 +190,7 @@ int inode_permission(struct inode *i, struct process *who, const struct cred *c,
 bool inode_owner_or_root(const struct inode *i, const struct cred *c);
 int inode_any_path(struct inode *i, struct path *to);	/* some place it can be seen at, with references */
 uint8_t mode_dirent_type(uint32_t mode);
-struct koids { struct koid_slot { uint64_t koid; struct inode *inode; } *slots; uint32_t mask; };
+struct koids { struct koid_slot { uint64_t koid; struct inode *inode; } *slots; uint32_t mask; bool wanted; };
 bool koids_begin(struct koids *k, uint32_t n);
 void koids_want(struct koids *k, uint64_t koid);	/* as many as were announced */
 void koids_find(struct koids *k);

@@ -42,10 +42,12 @@ int64_t read_file(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset)
 
 	if (len == 0)
 		return 0;
-	m = request(LX_READ, offset, 0, 0);
-	m->bulk_in = buf;
-	m->bulk_in_len = len < IPC_BULK_MAX ? len : IPC_BULK_MAX;
-	n = request_file(fd);
+	do {			/* a long text of /proc is made in pieces, one a request */
+		m = request(LX_READ, offset, 0, 0);
+		m->bulk_in = buf;
+		m->bulk_in_len = len < IPC_BULK_MAX ? len : IPC_BULK_MAX;
+		n = request_file(fd);
+	} while (n == -LINUX_ASK_AGAIN);
 	return n == -ENOTTY ? -EINVAL : n;
 }
 

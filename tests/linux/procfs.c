@@ -336,6 +336,44 @@ TEST("maps tells each mapping's range, rights and file, in order, heap and stack
 	CHECK(mine);
 }
 
+/* All of a file by reads of size at most; its length. */
+static size_t file_read_by(int fd, size_t size, char *to, size_t room)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+	while ((n = read(fd, to + len, size < room - len ? size : room - len)) > 0)
+		len += (size_t)n;
+	CHECK_EQ(n, 0);
+	return len;
+}
+
+TEST("maps of thousands of mappings is whole, by reads of any size and at any offset")
+{
+	enum { MAPPINGS = 3000, ROOM = 400000 };
+	char *a = mmap(NULL, 2 * ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *b = a + ROOM;
+	char *area = mmap(NULL, MAPPINGS * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *at;
+	int fd = open("/proc/self/maps", O_RDONLY), lines = 0;
+	size_t len;
+
+	CHECK(fd >= 0 && a != MAP_FAILED && area != MAP_FAILED);
+	for (int i = 0; i < MAPPINGS; i += 2)
+		CHECK_EQ(mprotect(area + i * 4096, 4096, PROT_READ), 0);
+	len = file_read_by(fd, 65536, a, ROOM);
+	CHECK(len > MAPPINGS * 40 && len < ROOM);
+	for (at = a; at < a + len && (at = memchr(at, '\n', (size_t)(a + len - at))); at++)
+		lines++;
+	CHECK(lines >= MAPPINGS);
+	CHECK_EQ(file_read_by(fd, 777, b, ROOM), len);
+	CHECK(memcmp(a, b, len) == 0);
+	for (size_t offset = len - 5; offset > 1000; offset /= 2) {
+		CHECK(pread(fd, b, 5, (off_t)offset) > 0);
+		CHECK_EQ(*b, a[offset]);
+	}
+	CHECK_EQ(pread(fd, b, 5, (off_t)len), 0);
+}
+
 static void *sleep_long(void *unused)
 {
 	for (;;)
