@@ -308,7 +308,7 @@ int64_t sys_madvise(uint64_t addr, uint64_t len, uint64_t advice)
 {
 	int64_t native = advice_native(advice), r;
 
-	if (native < 0 || addr & (PAGE_SIZE - 1) || (len != 0 && PAGES(len) == 0))
+	if (native < 0 || addr & (PAGE_SIZE - 1) || (len != 0 && PAGES(len) == 0) || addr + PAGES(len) < addr)
 		return -EINVAL;
 	if (len == 0)
 		return 0;
@@ -348,14 +348,16 @@ int64_t sys_mincore(uint64_t addr, uint64_t len, uint64_t vec)
 
 static int64_t lock_pages(uint64_t addr, uint64_t len, bool populate)
 {
-	uint64_t start = addr & ~(PAGE_SIZE - 1), end;
+	uint64_t start = addr & ~(PAGE_SIZE - 1);
 
-	if (__builtin_add_overflow(addr, len, &end) || end > TASK_END)
+	len = PAGES(len + (addr - start));		/* wraps, as Linux's does */
+	if (start + len < start)
 		return -EINVAL;
-	end = PAGES(end);
-	if (!range_ours(start, end - start) || range_mapped(start, end - start))
+	if (len == 0)
+		return 0;
+	if (!range_ours(start, len) || range_mapped(start, len))
 		return -ENOMEM;
-	if (populate && end > start && tess_vspace_advise(H_SELF, start, end - start, ADVISE_POPULATE_READ) < 0)
+	if (populate && tess_vspace_advise(H_SELF, start, len, ADVISE_POPULATE_READ) < 0)
 		return -EAGAIN;
 	return 0;
 }

@@ -491,6 +491,23 @@ TEST("mincore, mlock and munlock answer for what is mapped")
 	CHECK_ERR(mlock(map, PAGE), ENOMEM);
 }
 
+TEST("mlock, munlock and madvise beyond what can be mapped are ENOMEM, and EINVAL only where the end wraps")
+{
+	static const uint64_t beyond[] = { 0x7ffffffff000, 0x800000000000, 0x7ffffffffffff000 };
+
+	for (unsigned i = 0; i < sizeof(beyond) / sizeof(beyond[0]); i++) {
+		CHECK_ERR(syscall(SYS_mlock, beyond[i], 8192), ENOMEM);
+		CHECK_ERR(syscall(SYS_munlock, beyond[i], 8192), ENOMEM);
+		CHECK_ERR(syscall(SYS_madvise, beyond[i], 8192, MADV_DONTNEED), ENOMEM);
+		CHECK_EQ(syscall(SYS_mlock, beyond[i], 0), 0);
+	}
+	CHECK_ERR(syscall(SYS_mlock, -4096L, 4096), EINVAL);
+	CHECK_ERR(syscall(SYS_munlock, -4096L, 8192), EINVAL);
+	CHECK_ERR(syscall(SYS_madvise, -4096L, 4096, MADV_DONTNEED), EINVAL);
+	CHECK_ERR(syscall(SYS_madvise, -4096L, 8192, MADV_DONTNEED), EINVAL);
+	CHECK_EQ(syscall(SYS_mlock, 4096, -1L), 0);	/* the length itself wraps to none */
+}
+
 TEST("memfd_create makes a file without a name that can be sealed")
 {
 	int fd = (int)syscall(SYS_memfd_create, "name", 2U);
