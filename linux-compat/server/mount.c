@@ -510,10 +510,32 @@ void request_umount(struct request *r)
 	reply_walk_error(r, error);
 }
 
+static int directory_look(struct request *r, const char *name)
+{
+	struct path base = process_fs(r->process)->cwd;
+	struct walk w;
+	int error;
+
+	walk_start(&w, r, &base, name, WALK_FOLLOW);
+	error = walk_run(&w);
+	if (error == 0 && !S_ISDIR(w.at.dentry->inode->mode))
+		error = -ENOTDIR;
+	walk_end(&w);
+	return error;
+}
+
 /* The caller's root is the initial one, which as on Linux cannot be pivoted away. */
 void request_pivot_root(struct request *r)
 {
-	request_reply(r, process_cred(r->process)->euid != 0 ? -EPERM : -EINVAL);
+	uint32_t offset = 0;
+	const char *new = request_string(r, &offset), *old = new ? request_string(r, &offset) : NULL;
+	int error = process_cred(r->process)->euid != 0 ? -EPERM : !old ? -EINVAL : 0;
+
+	if (error == 0)
+		error = directory_look(r, new);
+	if (error == 0)
+		error = directory_look(r, old);
+	reply_walk_error(r, error ? error : -EINVAL);
 }
 
 /* --- what is told of mounts ---------------------------------------------------------------------------------- */

@@ -622,11 +622,28 @@ static int64_t statfs_out(int64_t r, uint64_t to)
 
 int64_t sys_statfs(uint64_t path, uint64_t to) { return statfs_out(path_call(FDCWD, path, LX_STATFS, 0, 0, 0), to); }
 
+/* What linuxd does not serve lies in no file system that it knows: statfs(2) by its f_type, in anonymous memory. */
+static int64_t statfs_anonymous(uint64_t fd, uint64_t to)
+{
+	struct handle_info info;
+	uint64_t s[STATFS_SIZE / 8] = { [1] = PAGE_SIZE, [8] = NAME_MAX, [9] = PAGE_SIZE, [10] = ST_VALID };
+
+	if (tess_handle_query((handle_t)fd, &info) < 0)
+		return -EBADF;
+	if (info.object_type == OBJ_PIPE)
+		s[0] = PIPEFS_MAGIC;
+	else if (info.object_type >= OBJ_NULL && info.object_type <= OBJ_RANDOM)
+		s[0] = TMPFS_MAGIC;		/* of /dev */
+	else
+		s[0] = ANON_INODE_FS_MAGIC;
+	return copy_out(to, s, sizeof(s));
+}
+
 int64_t sys_fstatfs(uint64_t fd, uint64_t to)
 {
 	int64_t r = file_call(fd, LX_STATFS, AT_EMPTY_PATH, 0, 0);
 
-	return r == -ENOTTY ? -ENOSYS : statfs_out(r, to);
+	return r == -ENOTTY ? statfs_anonymous(fd, to) : statfs_out(r, to);
 }
 
 /* mount(2): its strings one after the other; a missing one is empty. */

@@ -210,7 +210,17 @@ int64_t sys_prctl(uint64_t option, uint64_t a, uint64_t b, uint64_t c, uint64_t 
 
 int64_t sys_lseek(uint64_t fd, uint64_t offset, uint64_t whence);
 
-struct copy_end { uint64_t fd, offset; bool placed; };
+struct copy_end { uint64_t fd, offset; bool placed, now; };	/* now: who would wait answers EAGAIN */
+
+static int64_t chunk_read(const struct copy_end *from, uint64_t buf, uint64_t len)
+{
+	int64_t n;
+
+	if (!from->now)
+		return read_at(from->fd, buf, len, from->placed ? from->offset : OFFSET_OWN);
+	n = tess_descriptor_read((handle_t)from->fd, (void *)buf, len, 0);
+	return n == E_TIMEDOUT ? -EAGAIN : n < 0 ? status_errno(n) : n;
+}
 
 static int64_t chunk_write(struct copy_end *to, uint64_t buf, uint64_t len)
 {
@@ -235,7 +245,7 @@ static int64_t copy_through(struct copy_end *from, struct copy_end *to, uint64_t
 
 	while (done < len) {
 		uint64_t want = len - done < COPY_CHUNK ? len - done : COPY_CHUNK;
-		int64_t n = read_at(from->fd, buf, want, from->placed ? from->offset : OFFSET_OWN), w;
+		int64_t n = chunk_read(from, buf, want), w;
 
 		if (n <= 0)
 			return done ? (int64_t)done : n;
@@ -284,20 +294,43 @@ static int64_t end_store(const struct copy_end *e, uint64_t offset)
 	return offset ? user_store64(offset, e->offset) : 0;
 }
 
+/* Both are open for it: 0 or -EBADF. */
+static int64_t ends_query(uint64_t in, struct handle_info *a, uint64_t out, struct handle_info *b)
+{
+	if (fd_bad(in) || fd_bad(out) || tess_handle_query((handle_t)in, a) < 0 ||
+	    tess_handle_query((handle_t)out, b) < 0 || !(a->desc_flags & DESC_READ) || !(b->desc_flags & DESC_WRITE))
+		return -EBADF;
+	return 0;
+}
+
 int64_t sys_sendfile(uint64_t out, uint64_t in, uint64_t offset, uint64_t len)
 {
 	struct copy_end from, to = { .fd = out };
-	struct handle_info info;
+	struct handle_info a, b;
 	int64_t r = end_make(&from, in, offset);
 
+	if (r == 0)
+		r = ends_query(in, &a, out, &b);
 	if (r < 0)
 		return r;
-	if (fd_bad(in) || tess_handle_query((handle_t)in, &info) < 0 || !(info.desc_flags & DESC_READ))
-		return -EBADF;
-	if (info.object_type == OBJ_PIPE || (info.object_type == OBJ_NONE && !(info.desc_flags & DESC_SEEKABLE)))
+	if (a.object_type == OBJ_PIPE || (a.object_type == OBJ_NONE && !(a.desc_flags & DESC_SEEKABLE)))
 		return -EINVAL;		/* a pipe, a terminal: nothing to splice from */
 	r = copy_between(&from, &to, len, true);
 	return r >= 0 && end_store(&from, offset) ? -EFAULT : r;
+}
+
+/* Within one file: do the two pieces overlap, where the first has as much as the file still holds? */
+static bool ends_overlap(const struct copy_end *from, const struct copy_end *to, uint64_t len)
+{
+	uint64_t at = from->placed ? from->offset : (uint64_t)sys_lseek(from->fd, 0, SEEK_CUR);
+	uint64_t other = to->placed ? to->offset : (uint64_t)sys_lseek(to->fd, 0, SEEK_CUR);
+	struct content_attr attr;
+
+	if (tess_descriptor_attributes((handle_t)from->fd, &attr) < 0 || at >= attr.size)
+		return false;
+	if (len > attr.size - at)
+		len = attr.size - at;
+	return at < other + len && other < at + len;
 }
 
 int64_t sys_copy_file_range(uint64_t in, uint64_t in_offset, uint64_t out, uint64_t out_offset, uint64_t len,
@@ -312,13 +345,14 @@ int64_t sys_copy_file_range(uint64_t in, uint64_t in_offset, uint64_t out, uint6
 	r = end_make(&from, in, in_offset);
 	if (r == 0)
 		r = end_make(&to, out, out_offset);
+	if (r == 0)
+		r = ends_query(in, &a, out, &b);
 	if (r < 0)
 		return r;
-	if (fd_bad(in) || fd_bad(out) || tess_handle_query((handle_t)in, &a) < 0 ||
-	    tess_handle_query((handle_t)out, &b) < 0 || !(a.desc_flags & DESC_READ) || !(b.desc_flags & DESC_WRITE) ||
-	    b.desc_flags & DESC_APPEND)
+	if (b.desc_flags & DESC_APPEND)
 		return -EBADF;
-	if (a.object_type != OBJ_CONTENT || b.object_type != OBJ_CONTENT)
+	if (a.object_type != OBJ_CONTENT || b.object_type != OBJ_CONTENT ||
+	    (a.object_koid == b.object_koid && ends_overlap(&from, &to, len)))
 		return -EINVAL;
 	r = copy_between(&from, &to, len, true);
 	if (r >= 0 && (end_store(&from, in_offset) || end_store(&to, out_offset)))
@@ -336,9 +370,9 @@ int64_t sys_splice(uint64_t in, uint64_t in_offset, uint64_t out, uint64_t out_o
 
 	if ((uint32_t)flags & ~15u)
 		return -EINVAL;
-	if (fd_bad(in) || fd_bad(out) || tess_handle_query((handle_t)in, &a) < 0 ||
-	    tess_handle_query((handle_t)out, &b) < 0 || !(a.desc_flags & DESC_READ) || !(b.desc_flags & DESC_WRITE))
-		return -EBADF;
+	r = ends_query(in, &a, out, &b);
+	if (r < 0)
+		return r;
 	if (a.object_type != OBJ_PIPE && b.object_type != OBJ_PIPE)
 		return -EINVAL;
 	if ((a.object_type == OBJ_PIPE && in_offset) || (b.object_type == OBJ_PIPE && out_offset))
@@ -348,10 +382,14 @@ int64_t sys_splice(uint64_t in, uint64_t in_offset, uint64_t out, uint64_t out_o
 		r = end_make(&to, out, out_offset);
 	if (r < 0)
 		return r;
+	from.now = a.object_type == OBJ_PIPE && flags & SPLICE_F_NONBLOCK;
 	/* what leaves a file must fit into the pipe: it could not be put back from there */
-	if (b.object_type == OBJ_PIPE && tess_pipe_query((handle_t)out, &room) >= 0 &&
-	    len > room.capacity - room.bytes && room.capacity > room.bytes)
-		len = room.capacity - room.bytes;
+	if (b.object_type == OBJ_PIPE && tess_pipe_query((handle_t)out, &room) >= 0) {
+		if (room.capacity <= room.bytes && flags & SPLICE_F_NONBLOCK)
+			return -EAGAIN;
+		if (room.capacity > room.bytes && len > room.capacity - room.bytes)
+			len = room.capacity - room.bytes;
+	}
 	r = copy_between(&from, &to, len < COPY_CHUNK ? len : COPY_CHUNK, false);
 	if (r >= 0 && (end_store(&from, in_offset) || end_store(&to, out_offset)))
 		return -EFAULT;

@@ -45,9 +45,19 @@ static int64_t xattr_file(uint64_t fd, uint64_t name, enum xattr_op op)
 	return r == -ENOTTY ? op == XATTR_LIST ? 0 : -EOPNOTSUPP : r;
 }
 
-static int64_t set_check(uint64_t size, uint64_t flags)
+/* The value is read, as it would be to be kept. */
+static int64_t set_check(uint64_t value, uint64_t size, uint64_t flags)
 {
-	return (uint32_t)flags > 2 ? -EINVAL : size > XATTR_SIZE_MAX ? -E2BIG : 0;
+	uint8_t piece[256];
+
+	if ((uint32_t)flags > 2)
+		return -EINVAL;
+	if (size > XATTR_SIZE_MAX)
+		return -E2BIG;
+	for (uint64_t done = 0; done < size; done += sizeof(piece))
+		if (copy_in(piece, value + done, size - done < sizeof(piece) ? size - done : sizeof(piece)))
+			return -EFAULT;
+	return 0;
 }
 
 int64_t sys_getxattr(uint64_t path, uint64_t name) { return xattr_path(path, name, XATTR_GET, 0); }
@@ -71,24 +81,21 @@ int64_t sys_lremovexattr(uint64_t path, uint64_t name)
 
 int64_t sys_setxattr(uint64_t path, uint64_t name, uint64_t value, uint64_t size, uint64_t flags)
 {
-	int64_t r = set_check(size, flags);
+	int64_t r = set_check(value, size, flags);
 
-	(void)value;
 	return r < 0 ? r : xattr_path(path, name, XATTR_SET, 0);
 }
 
 int64_t sys_lsetxattr(uint64_t path, uint64_t name, uint64_t value, uint64_t size, uint64_t flags)
 {
-	int64_t r = set_check(size, flags);
+	int64_t r = set_check(value, size, flags);
 
-	(void)value;
 	return r < 0 ? r : xattr_path(path, name, XATTR_SET, AT_SYMLINK_NOFOLLOW);
 }
 
 int64_t sys_fsetxattr(uint64_t fd, uint64_t name, uint64_t value, uint64_t size, uint64_t flags)
 {
-	int64_t r = set_check(size, flags);
+	int64_t r = set_check(value, size, flags);
 
-	(void)value;
 	return r < 0 ? r : xattr_file(fd, name, XATTR_SET);
 }

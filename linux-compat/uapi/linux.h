@@ -53,6 +53,12 @@ enum linux_errno {
 #define PATH_MAX	4096u
 #define IOV_MAX		1024u
 #define SEEK_CUR	1
+#define SPLICE_F_NONBLOCK	2u
+#define NAME_MAX	255u
+#define ST_VALID	0x20u
+#define PIPEFS_MAGIC	0x50495045u
+#define TMPFS_MAGIC	0x01021994u
+#define ANON_INODE_FS_MAGIC	0x09041934u
 
 struct linux_iovec { uint64_t base, len; };
 struct linux_timespec { int64_t sec, nsec; };

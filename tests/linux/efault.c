@@ -147,7 +147,7 @@ TEST("calls about extended attributes")
 	char value[8];
 
 	TRY(C(setxattr, BAD, NAME, (long)value, 8, 0), C(setxattr, PATH, BAD, (long)value, 8, 0),
-	    C(lsetxattr, BAD, NAME, (long)value, 8, 0),
+	    C(lsetxattr, BAD, NAME, (long)value, 8, 0), C(setxattr, PATH, NAME, BAD, 8, 0),
 	    C(lsetxattr, PATH, BAD, (long)value, 8, 0), C(fsetxattr, file, BAD, (long)value, 8, 0),
 	    C(getxattr, BAD, NAME, (long)value, 8), C(getxattr, PATH, BAD, (long)value, 8),
 	    C(lgetxattr, BAD, NAME, (long)value, 8), C(lgetxattr, PATH, BAD, (long)value, 8),

@@ -59,6 +59,7 @@ TEST("sendfile takes from the offset it is given and moves that alone, or from t
 	CHECK_EQ(sendfile(to, from, NULL, 100), 6);
 	CHECK_EQ(sendfile(to, from, NULL, 100), 0);
 	CHECK_STR(file_read("to", text, sizeof(text)), "2340123456789");
+	CHECK_ERR(sendfile(from, from, NULL, 1), EBADF);
 	CHECK_ERR(sendfile(to, to + 50, NULL, 1), EBADF);
 }
 
@@ -79,13 +80,17 @@ TEST("splice moves between a pipe and a file, and needs a pipe on one side")
 	CHECK_EQ(splice(ends[0], NULL, file, NULL, 16, 0), 2);
 	CHECK_EQ(lseek(file, 0, SEEK_CUR), 2);
 	CHECK_STR(file_read("file", text, sizeof(text)), "XYcdef");
+	CHECK_ERR(splice(ends[0], NULL, file, NULL, 1, SPLICE_F_NONBLOCK), EAGAIN);
+	CHECK_EQ(lseek(file, 0, SEEK_SET), 0);
+	CHECK_EQ(splice(file, NULL, ends[1], NULL, 3, SPLICE_F_NONBLOCK), 3);
+	CHECK_EQ(splice(ends[0], NULL, file, NULL, 16, SPLICE_F_NONBLOCK), 3);
 	CHECK_ERR(splice(file, NULL, file, NULL, 1, 0), EINVAL);
 	CHECK_ERR(splice(ends[0], &at, file, NULL, 1, 0), ESPIPE);
 	CHECK_EQ(close(ends[1]), 0);
 	CHECK_EQ(splice(ends[0], NULL, file, NULL, 1, 0), 0);
 }
 
-TEST("copy_file_range copies within a file and has no flags")
+TEST("copy_file_range copies within a file where the pieces do not overlap")
 {
 	char text[16] = "";
 	loff_t from = 0, to = 4;
@@ -99,6 +104,7 @@ TEST("copy_file_range copies within a file and has no flags")
 	CHECK_STR(file_read("file", text, sizeof(text)), "abcdabcd");
 	from = 0;
 	to = 2;
+	CHECK_ERR(copy_file_range(file, &from, file, &to, 4, 0), EINVAL);
 	CHECK_ERR(copy_file_range(file, &from, file, &to, 4, 1), EINVAL);
 	reader = open("file", O_RDONLY);
 	CHECK_ERR(copy_file_range(file, &from, reader, &to, 4, 0), EBADF);
@@ -279,13 +285,16 @@ TEST("utime, utimes and futimesat set both times, in seconds and in microseconds
 TEST("fstatfs tells of the file's system what statfs does")
 {
 	struct statfs a, b;
-	int file = open("file", O_RDWR | O_CREAT, 0600);
+	int ends[2], file = open("file", O_RDWR | O_CREAT, 0600);
 
 	CHECK_EQ(statfs("file", &a), 0);
 	CHECK_EQ(fstatfs(file, &b), 0);
 	CHECK_EQ(a.f_type, b.f_type);
 	CHECK_EQ(a.f_blocks, b.f_blocks);
 	CHECK_EQ(a.f_namelen, 255);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(fstatfs(ends[0], &b), 0);
+	CHECK_EQ(b.f_type, 0x50495045);
 	CHECK_ERR(fstatfs(99, &b), EBADF);
 }
 
@@ -314,6 +323,7 @@ TEST("pivot_root wants a mount in a mount, and root")
 	root_only();
 	CHECK_EQ(mkdir("new", 0700), 0);
 	CHECK(syscall(SYS_pivot_root, "new", "new") == -1 && (errno == EINVAL || errno == EBUSY || errno == EPERM));
+	CHECK(syscall(SYS_pivot_root, "none", "new") == -1 && (errno == ENOENT || errno == EPERM));
 	CHILD(child) {
 		CHECK_EQ(setuid(A_USER), 0);
 		CHECK_ERR(syscall(SYS_pivot_root, "/", "/"), EPERM);
