@@ -116,6 +116,7 @@ enum linux_op {
 	LX_UNKNOWN,	/* [1] number of a system call that the translator does not know: counted, answers 0 */
 	LX_SYSLOG,	/* [1] action of syslog(2); bulk_in: text, words[0] bytes */
 	LX_PERSONALITY,
+	LX_TRACE,	/* payload: a line for the kernel's log; root's only */
 
 	/* --- signals ------------------------------------------------------------------------------ */
 	LX_KILL = 192,	/* [1] pid as kill(2) [2] signal */

@@ -55,10 +55,22 @@ void log_text(const char *text, size_t len)
 		spin_unlock(&log_lock);
 }
 
-int64_t sys_log_write(uint64_t text, uint64_t len)
+static status_t platform_check(uint64_t h, uint32_t right)
+{
+	struct object *o;
+	status_t s = handle_get((handle_t)h, OBJ_PLATFORM, right, &o);
+
+	if (!s)
+		object_put(o);
+	return s;
+}
+
+int64_t sys_log_write(uint64_t platform, uint64_t text, uint64_t len)
 {
 	char line[256];
+	status_t s = platform_check(platform, RIGHT_WRITE);
 
+	REQUIRE(s == 0, s);
 	len = MIN(len, sizeof(line) - 1);
 	REQUIRE(user_copy_in(line, text, len) == 0, E_FAULT);
 	for (uint64_t i = 0; i < len; i++)
@@ -84,12 +96,10 @@ uint64_t log_end(void)
 int64_t sys_log_read(uint64_t platform, uint64_t position, uint64_t buf, uint64_t len)
 {
 	char piece[256];
-	struct object *o;
 	uint64_t oldest;
-	status_t s = handle_get((handle_t)platform, OBJ_PLATFORM, RIGHT_READ, &o);
+	status_t s = platform_check(platform, RIGHT_READ);
 
 	REQUIRE(s == 0, s);
-	object_put(o);
 	spin_lock(&log_lock);
 	oldest = written > LOG_SIZE ? written - LOG_SIZE : 0;
 	position = MAX(position, oldest);

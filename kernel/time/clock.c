@@ -53,7 +53,7 @@ int64_t sys_clock_page(uint64_t pool)
 int64_t sys_clock_set(uint64_t platform, uint64_t realtime_ns)
 {
 	struct object *o;
-	status_t s = handle_get((handle_t)platform, OBJ_PLATFORM, RIGHT_WRITE, &o);
+	status_t s = handle_get((handle_t)platform, OBJ_PLATFORM, RIGHT_MANAGE, &o);
 
 	REQUIRE(s == 0, s);
 	object_put(o);

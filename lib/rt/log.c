@@ -1,6 +1,8 @@
 /*
  * log.c -- lines for the kernel log, and panics.
  *
+ * A program is granted `log`, a Platform with RIGHT_WRITE; init has the Platform.
+ *
  * Locks:  none; a line is one native call, so lines of several threads do not mix.
  * Fails:  never: a line too long is cut, a log that refuses is ignored.
  */
@@ -29,7 +31,7 @@ void rt_vlog(const char *format, va_list args)
 	used += (size_t)wanted;
 	if (used >= sizeof(line))
 		used = sizeof(line) - 1;
-	tess_log_write(line, used);
+	tess_log_write(rt_start ? rt_grant("log") : HANDLE_TASK_TABLE | INIT_PLATFORM, line, used);
 }
 
 void rt_log(const char *format, ...)

@@ -1,5 +1,5 @@
 /*
- * klog.c -- syslog(2): the kernel's log as dmesg reads it.
+ * klog.c -- syslog(2): the kernel's log as dmesg reads it; and strace's lines.
  *
  * Owns:    where a reader has got to and where the log was cleared, as positions of log_read.
  * Fails:   EPERM for all but root, as with dmesg_restrict=1; ENOSYS for what would wait (SYSLOG_ACTION_READ).
@@ -71,6 +71,14 @@ static void klog_read_all(struct request *r, bool clear)
 	if (clear)
 		cleared = end;
 	request_reply_data(r, n, shown + KLOG_SIZE - n, n);
+}
+
+/* A line of strace (translator/trace.c). */
+void request_trace(struct request *r)
+{
+	if (r->process->cred.euid == 0)
+		tess_log_write(server_platform, r->payload, r->payload_len);
+	request_reply(r, r->process->cred.euid == 0 ? 0 : -EPERM);
 }
 
 /* syslog(2), or klogctl(3): words[1] is the action. */

@@ -331,7 +331,7 @@ uint64_t request_counts(uint32_t op);
 	X(LX_RUSAGE, request_rusage) X(LX_CPU_TIME, request_cpu_time) X(LX_TIMES, request_times) X(LX_UNAME_SET, request_uname_set) \
 	X(LX_UNAME, request_uname) X(LX_SYSINFO, request_sysinfo) X(LX_PRCTL, request_prctl) \
 	X(LX_REBOOT, request_reboot) X(LX_UNKNOWN, request_unknown) X(LX_PERSONALITY, request_personality) \
-	X(LX_SYSLOG, request_syslog) \
+	X(LX_SYSLOG, request_syslog) X(LX_TRACE, request_trace) \
 	X(LX_KILL, request_kill) X(LX_TGKILL, request_tgkill) X(LX_SIGQUEUE, request_sigqueue) \
 	X(LX_SIGCLASS, request_sigclass) X(LX_SIGTAKE, request_sigtake) X(LX_SIGWAIT, request_sigwait) \
 	X(LX_SIGSUSPEND, request_sigsuspend) X(LX_SIGPENDING, request_sigpending) \

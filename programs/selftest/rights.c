@@ -143,7 +143,9 @@ static void bad_pointers_are_faults(void)
 		CHECK_IS(tess_pipe_create(0, bad), E_FAULT);
 		CHECK_IS(tess_pipe_query(fds[0], bad), E_FAULT);
 		CHECK_IS(tess_random_fill(bad, 16), E_FAULT);
-		CHECK_IS(tess_log_write(bad, 16), E_FAULT);
+		CHECK_IS(tess_log_write(rt_grant("log"), bad, 16), E_FAULT);
+		CHECK_IS(tess_log_write(H_SELF, bad, 16), E_HANDLE);
+		CHECK_IS(tess_log_write(counter, bad, 16), E_TYPE);
 		CHECK_IS(tess_system_query(bad), E_FAULT);
 		CHECK(tess_futex_wait(bad, 0, ~0u, 0, FUTEX_PRIVATE_ABI) < 0);
 	}

@@ -79,6 +79,16 @@ TEST("a thread cannot raise its own priority, nor the one it serves calls at")
 	}
 }
 
+TEST("a program does not write to the kernel's log, and an ordinary user's not through linuxd")
+{
+	NATIVE_ONLY();
+	CHECK_EQ(native_call(NR_log_write, H_SELF, (uint64_t)"hostile", 7, 0, 0), E_HANDLE);
+	CHECK_EQ(native_call(NR_log_write, LINUX_SLOT_SERVER, (uint64_t)"hostile", 7, 0, 0), E_TYPE);
+	CHECK_EQ(native_ask(LINUX_SLOT_SERVER, LX_TRACE, 0, 0, 0, 0, 0, "root's", 6), 0);
+	CHECK_EQ(setresuid(1234, 1234, 1234), 0);
+	CHECK_EQ(native_ask(LINUX_SLOT_SERVER, LX_TRACE, 0, 0, 0, 0, 0, "hostile", 7), -EPERM);
+}
+
 TEST("the capability to linuxd cannot be copied, badged, sent, served or lent to a task")
 {
 	struct descriptor_args args = { .object = H_NONE, .kind = OBJ_NONE, .endpoint = LINUX_SLOT_SERVER,
