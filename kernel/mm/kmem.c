@@ -19,6 +19,7 @@
 static const uint16_t class_sizes[CLASSES] = { 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1360, 2048 };
 /* the class of a size, by (size + 31) / 32 */
 static uint8_t class_of[BIG / 32 + 1];
+static uint16_t class_costs[BIG / 32 + 1];
 static bool ready;
 
 struct piece { struct piece *next; };
@@ -148,6 +149,7 @@ static void classes_init(void)
 		while (class_sizes[class] < i * 32)
 			class++;
 		class_of[i] = (uint8_t)class;
+		class_costs[i] = (uint16_t)((PAGE_SIZE + slab_room(class) - 1) / slab_room(class));
 	}
 	ready = true;
 }
@@ -180,10 +182,6 @@ static void *small_alloc(size_t size)
 	struct piece *p;
 
 	if (unlikely(!m->first)) {
-		if (!ready) {
-			classes_init();
-			return small_alloc(size);
-		}
 		if (!magazine_refill(m, class))
 			return NULL;
 	}
@@ -195,20 +193,28 @@ static void *small_alloc(size_t size)
 
 /* --- the interface ---------------------------------------------------------------------------------------- */
 
+/* What an object of that size takes of the frames, if all its slab is used. */
+static uint32_t cost_of(size_t size)
+{
+	return likely(size <= BIG) ? class_costs[(size + 31) / 32] : (uint32_t)ALIGN_UP(size, PAGE_SIZE);
+}
+
 /*
  * Zeroed memory of `size` bytes, aligned to 16 (to a page above 2 KiB; at most 4 MiB then).  The pool, if
- * any, is charged exactly size; give the same pool and size to kmem_free.
+ * any, is charged with its share of the frame; give the same pool and size to kmem_free.
  */
 void *kmem_alloc(struct pool *pool, size_t size)
 {
 	void *p;
 
 	KASSERT(size > 0);
-	if (pool && unlikely(pool_charge(pool, size) < 0))
+	if (unlikely(!ready))
+		classes_init();
+	if (pool && unlikely(pool_charge(pool, cost_of(size)) < 0))
 		return NULL;
 	p = likely(size <= BIG) ? small_alloc(size) : big_alloc(size);
 	if (unlikely(!p) && pool)
-		pool_uncharge(pool, size);
+		pool_uncharge(pool, cost_of(size));
 	return p;
 }
 
@@ -217,7 +223,7 @@ void kmem_free(struct pool *pool, void *p, size_t size)
 	if (!p)
 		return;
 	if (pool)
-		pool_uncharge(pool, size);
+		pool_uncharge(pool, cost_of(size));
 	if (size > BIG) {
 		big_free(p, size);
 	} else {
