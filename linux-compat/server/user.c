@@ -12,8 +12,8 @@
 static struct user *users;
 
 /*
- * What a user's processes may hold together: all that Linux may, less a sixteenth that only root's can
- * have, so that somebody can always log in and clean up.
+ * What a user's processes may hold together: all that Linux may, less a sixteenth.  The last sixteenth of all,
+ * whoever holds the rest (files are nobody's), only root's can have: so somebody can always log in and clean up.
  */
 static uint64_t user_limit(uint32_t uid)
 {
@@ -44,6 +44,8 @@ struct user *user_get(uint32_t uid)
 		return NULL;
 	}
 	u->pool = (handle_t)pool;
+	if (uid == 0 && tess_pool_reserve(server_pool, u->limit_bytes / 16, u->pool) < 0)
+		server_log("no memory is reserved for root");
 	u->uid = uid;
 	u->payer = mem_payer_get(uid);
 	u->refs = 1;
@@ -132,8 +134,8 @@ void memory_shortage(struct process *sufferer)
 }
 
 /*
- * p leads the session of the console: the last of the memory, of all and of its user's share, is its own, so
- * that somebody can always answer.
+ * p leads the session of the console: the last of the memory, of its user's share and, unless that is root's
+ * already, of all, is its own, so that somebody can always answer.
  */
 void memory_favour(const struct process *p)
 {
@@ -143,7 +145,7 @@ void memory_favour(const struct process *p)
 	if (!p->image || p->image->pool == H_NONE || tess_pool_query(server_pool, &info) < 0)
 		return;
 	reserve = info.limit_bytes / 64 < RESERVE_MAX ? info.limit_bytes / 64 : RESERVE_MAX;
-	if (tess_pool_reserve(server_pool, reserve, p->image->pool) < 0 ||
+	if ((p->user->uid != 0 && tess_pool_reserve(server_pool, reserve, p->image->pool) < 0) ||
 	    tess_pool_reserve(p->user->pool, reserve, p->image->pool) < 0)
 		server_log("no memory is reserved for process %u", p->pid);
 }

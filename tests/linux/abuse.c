@@ -11,9 +11,13 @@
 #include "tap.h"
 
 #include <sched.h>
+#include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 
 #define BOMB_UID	61235
@@ -23,13 +27,17 @@
 
 static char secret[64] = "untouched";
 
-/* --helper N: exits with N; --helper secret FD: tells its pid and waits to be attacked. */
+static _Noreturn void hog(int kind);
+
+/* --helper N: exits with N; secret FD: tells its pid and waits to be attacked; hog KIND. */
 static int helper_main(int argc, char **argv)
 {
 	char byte;
 
 	if (argc == 1)
 		return atoi(argv[0]);
+	if (strcmp(argv[0], "hog") == 0)
+		hog(atoi(argv[1]));
 	printf("%d %p\n", (int)getpid(), (void *)secret);
 	fflush(stdout);
 	read(atoi(argv[1]), &byte, 1);
@@ -74,10 +82,9 @@ static void users_kill(uid_t uid)
 	REAP(killer, 0);
 }
 
-/* The shell still answers: a new process runs, a file is written, memory is there. */
-static void system_answers(void)
+/* A new process runs, memory is there. */
+static void root_answers(void)
 {
-	char text[16];
 	pid_t child;
 
 	CHILD(child) {
@@ -89,6 +96,14 @@ static void system_answers(void)
 		_exit(98);
 	}
 	REAP(child, 9);
+}
+
+/* The shell still answers: a file is written, too. */
+static void system_answers(void)
+{
+	char text[16];
+
+	root_answers();
 	file_write("answer", "here");
 	CHECK_STR(file_read("answer", text, sizeof(text)), "here");
 }
@@ -166,6 +181,185 @@ TEST("a pipe, a file and a thousand descriptors per process do not eat what othe
 		_exit(errno == EMFILE || errno == ENFILE || errno == ENOMEM ? 3 : 4);
 	}
 	REAP(child, 3);
+	system_answers();
+}
+
+/* --- hogs: each takes more of one thing, and when it is refused, a little later again ------------------------ */
+
+static void *hog_map(size_t size)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+static bool hog_memory(void)
+{
+	char *more = hog_map(1 << 18);
+
+	if (more == MAP_FAILED)
+		return false;
+	memset(more, 1, 1 << 18);
+	return true;
+}
+
+/* A page of every table: the tables are most of it. */
+static bool hog_tables(void)
+{
+	volatile char *more = hog_map(1UL << 30);
+
+	for (size_t at = 0; more != MAP_FAILED && at < 1UL << 30; at += 1 << 21)
+		(void)more[at];
+	return more != MAP_FAILED;
+}
+
+static bool hog_pipes(void)
+{
+	static char block[65536];
+	int ends[2];
+
+	if (pipe2(ends, O_NONBLOCK) < 0)
+		return false;
+	return write(ends[1], block, sizeof(block)) == sizeof(block);
+}
+
+static bool hog_descriptors(void) { return open("/dev/null", O_RDONLY) >= 0; }
+static bool hog_timers(void) { return timerfd_create(CLOCK_MONOTONIC, 0) >= 0; }
+
+static bool hog_epoll(void)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	static int set = -1, ends[2];
+
+	if (set < 0 && ((set = epoll_create1(0)) < 0 || pipe(ends) < 0))
+		return false;
+	return epoll_ctl(set, EPOLL_CTL_ADD, dup(ends[0]), &event) == 0;
+}
+
+static void *hog_waiter(void *word)
+{
+	while (syscall(SYS_futex, word, 128 /* FUTEX_WAIT_PRIVATE */, 0, NULL, NULL, 0) == 0)
+		;
+	return word;
+}
+
+static bool hog_threads(void)
+{
+	static int word;
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	return pthread_attr_init(&attr) == 0 && pthread_attr_setstacksize(&attr, 16384) == 0 &&
+	       pthread_create(&thread, &attr, hog_waiter, &word) == 0;
+}
+
+static bool hog_mappings(void)
+{
+	static int protection;
+
+	return mmap(NULL, 4096, ++protection % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+}
+
+static bool hog_file(void)
+{
+	static char block[65536];
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = open("/tmp", O_TMPFILE | O_WRONLY, 0600);
+	return write(fd, block, sizeof(block)) == sizeof(block);
+}
+
+static bool hog_names(void)
+{
+	static char path[64];
+	static int n;
+
+	snprintf(path, sizeof(path), "/tmp/hog-%d-%d", (int)getpid(), n++);
+	return mkdir(path, 0700) == 0;
+}
+
+static bool hog_processes(void)
+{
+	pid_t child = fork();
+
+	if (child == 0)
+		for (;;)
+			pause();
+	return child > 0;
+}
+
+static bool hog_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return sigqueue(getpid(), SIGRTMIN, (union sigval){ 0 }) == 0;
+}
+
+static bool (*const hogs[])(void) = {
+	hog_memory, hog_tables, hog_pipes, hog_descriptors, hog_timers, hog_epoll, hog_threads, hog_mappings, hog_file,
+	hog_names, hog_processes, hog_signals,
+};
+#define HOG_KINDS	(int)(sizeof(hogs) / sizeof(hogs[0]))
+#define HOGS		(2 * HOG_KINDS)
+
+static _Noreturn void hog(int kind)
+{
+	struct rlimit limit = { 4096, 4096 };
+
+	setrlimit(RLIMIT_NOFILE, &limit);
+	for (;;)
+		if (!hogs[kind]())
+			sleep_ms(10);
+}
+
+/* By an exec: what a process holds counts for who it was when its program began. */
+static void hog_start(int kind)
+{
+	char number[8];
+	pid_t child = fork();
+
+	CHECK(child >= 0);
+	if (child)
+		return;
+	victim_become();
+	user_become(HOG_UID);
+	snprintf(number, sizeof(number), "%d", kind);
+	execl(tap_self, tap_self, "--helper", "hog", number, NULL);
+	_exit(98);
+}
+
+static void hogs_clean(void)
+{
+	pid_t child;
+
+	CHILD(child)
+		execl("/bin/sh", "sh", "-c", "rm -rf /tmp/hog-*", NULL);
+	waitpid(child, NULL, 0);
+}
+
+TEST("two dozen hogs of twelve kinds leave root's programs what they need")
+{
+	int64_t longest = 0;
+
+	victim_machine_only();
+	for (int i = 0; i < HOGS; i++)
+		hog_start(i % HOG_KINDS);
+	for (int i = 0; i < 10; i++) {
+		int64_t start = now_ns();
+
+		root_answers();
+		if (now_ns() - start > longest)
+			longest = now_ns() - start;
+		sleep_ms(100);
+	}
+	tap_note("the longest answer took %d ms", (int)(longest / 1000000));
+	for (int i = 0; i < 5; i++)
+		users_kill(HOG_UID);
+	while (wait(NULL) > 0)
+		;
+	hogs_clean();
 	system_answers();
 }
 
