@@ -300,6 +300,11 @@ static __attribute__((noinline)) void finish_rare(struct thread *old)
 		object_put(&old->object);
 }
 
+static __attribute__((noinline)) void switch_trace(void)
+{
+	trace_record(TRACE_SWITCH, current->task ? current->task->badge : 0, current->number);
+}
+
 /* On the new thread's stack: what could not be done while the old one was on its own. */
 void schedule_finish(void)
 {
@@ -309,11 +314,8 @@ void schedule_finish(void)
 		finish_rare(old);
 	else
 		spin_unlock(&old->object.lock);
-}
-
-static __attribute__((noinline)) void switch_trace(const struct thread *next)
-{
-	trace_record(TRACE_SWITCH, next->task ? next->task->badge : 0, next->number);
+	if (unlikely(trace_on))
+		switch_trace();
 }
 
 /*
@@ -348,8 +350,6 @@ static inline __attribute__((always_inline)) void switch_to(struct thread *next,
 	if (rq->count && rq_top(rq) > next->effective)
 		atomic_or(&next->arch.work, (uint64_t)WORK_RESCHEDULE);
 	rq->leaving = prev;
-	if (unlikely(trace_on))
-		switch_trace(next);
 	if (unlikely(!vs))		/* idle, or a task's last thread on its way out */
 		vs = &kernel_vspace;
 	if (vs != p->vspace)
@@ -492,14 +492,11 @@ static status_t sleep_result(struct thread *t, bool interruptible)
  * Does somebody who waits here run before target, which would go on in what is left of this thread's turn?  One
  * who woke while the server of the two ran, above all of them, has been announced to nobody.
  */
-static bool others_first(const struct thread *target)
+static __attribute__((noinline)) bool others_first(struct runqueue *rq, const struct thread *target)
 {
-	struct runqueue *rq = percpu()->rq;
 	bool first = false;
 	int top;
 
-	if (likely(!rq->count))
-		return false;
 	spin_lock(&rq->lock);
 	top = rq_top(rq);
 	if (top >= 0 && top == target->effective && time_ns() >= current->slice_end_ns)
@@ -512,10 +509,12 @@ static bool others_first(const struct thread *target)
 
 struct thread *thread_claim(struct thread *target)
 {
+	struct runqueue *rq = percpu()->rq;
 	bool here = false;
 
 	spin_lock(&target->object.lock);
-	if (likely(target->state == TS_BLOCKED && may_run_on(target, cpu_id()) && !others_first(target))) {
+	if (likely(target->state == TS_BLOCKED && may_run_on(target, cpu_id()) &&
+		   (!rq->count || !others_first(rq, target)))) {
 		target->state = TS_READY;
 		here = true;
 	} else {
