@@ -224,7 +224,7 @@ static int create_or_find(struct open_call *o, struct walk *w)
 			return 0;
 		if (o->flags & O_NOFOLLOW)
 			return -ELOOP;
-		error = walk_again(w, WALK_MISSING);
+		error = walk_again(w, WALK_MISSING | WALK_FILE);
 		if (error < 0)
 			return error;
 	}
@@ -286,7 +286,7 @@ void request_open(struct request *r)
 		return;
 	}
 	if (o.flags & O_CREAT)
-		walk_flags = WALK_MISSING;
+		walk_flags = WALK_MISSING | WALK_FILE;
 	else if (o.flags & O_NOFOLLOW)
 		walk_flags = 0;
 	error = walk_prepare(&w, r, path, walk_flags);

@@ -269,6 +269,8 @@ static inline int walk_name(struct walk *w)
 	if (name.text[0] == '.' && (name.len == 1 || (name.len == 2 && name.text[1] == '.')))
 		return walk_dots(w, name.len, last);
 	w->last_type = LAST_NAME;
+	if (last && w->slash && (w->flags & WALK_FILE))
+		return -EISDIR;
 	if (last && (w->flags & WALK_PARENT)) {
 		w->state = WALK_DONE;
 		return 0;

@@ -345,6 +345,7 @@ enum walk_flag {
 	WALK_MISSING = 2,		/* the last name need not exist: dentry NULL, parent and last set */
 	WALK_PARENT = 4,		/* stop before the last name: it is neither looked up nor followed */
 	WALK_EMPTY = 8,			/* "" is the start itself */
+	WALK_FILE = 16,			/* a slash behind the last name, a link's text too, is EISDIR: O_CREAT */
 };
 enum walk_state { WALK_NAME, WALK_DONE, WALK_FAILED, WALK_PENDING };
 enum walk_last { LAST_ROOT, LAST_NAME, LAST_DOT, LAST_DOTDOT };

@@ -465,6 +465,20 @@ TEST("growth beyond RLIMIT_FSIZE by truncate, ftruncate or fallocate is SIGXFSZ 
 	REAP(child, 0);
 }
 
+TEST("O_CREAT with a slash behind the name is EISDIR, and makes nothing at the end of a link")
+{
+	static const char *const names[] = { "none/", "file/", "dangling/", "loop/", "link/", "to-slash" };
+
+	file_write("file", "");
+	CHECK_EQ(symlink("nowhere", "dangling"), 0);
+	CHECK_EQ(symlink("loop", "loop"), 0);
+	CHECK_EQ(symlink("file", "link"), 0);
+	CHECK_EQ(symlink("file/", "to-slash"), 0);
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		CHECK_ERR(open(names[i], O_RDWR | O_CREAT, 0600), EISDIR);
+	CHECK_ERR(access("nowhere", F_OK), ENOENT);
+}
+
 TEST("/dev/null swallows, /dev/zero gives zeros, /dev/full is full")
 {
 	char text[4] = "abc";
