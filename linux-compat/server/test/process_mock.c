@@ -192,6 +192,7 @@ status_t tess_system_query(const volatile void *p)
 	return 0;
 }
 int64_t tess_log_read(handle_t h, uint64_t at, const volatile void *p, uint64_t l) { (void)h, (void)at, (void)p, (void)l; return 0; }
+status_t tess_log_write(handle_t h, const volatile void *p, uint64_t l) { (void)h, (void)p, (void)l; return 0; }
 status_t tess_power_off(handle_t h, uint64_t how, uint64_t code)
 {
 	(void)h, (void)how;
