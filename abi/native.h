@@ -228,7 +228,7 @@ struct mapping_info {
 	uint64_t resident_pages, private_pages;
 };
 struct vmo_info { uint64_t size, resident_pages, koid, mappings; };
-struct pool_info { uint64_t used_bytes, limit_bytes, peak_bytes, tasks; };
+struct pool_info { uint64_t used_bytes, limit_bytes, peak_bytes; };
 
 /* --- descriptors ----------------------------------------------------------------------------- */
 

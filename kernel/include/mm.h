@@ -29,7 +29,6 @@ status_t pool_set_reserve(struct pool *p, uint64_t bytes, const struct pool *fav
 status_t pool_new(struct pool *parent, uint64_t limit, struct pool **out);	/* parent NULL: root_pool */
 /* the tasks that a pool pays for; written where tasks are (sched/task.c) */
 void tasks_kill_pool(struct pool *p);
-uint64_t tasks_in_pool(struct pool *p);
 
 /* --- frames (frame.c): physical pages ------------------------------------------------------------ */
 enum frame_flag {

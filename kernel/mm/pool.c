@@ -189,7 +189,6 @@ int64_t sys_pool_query(uint64_t h, uint64_t user)
 	info.used_bytes = atomic_load(&p->used);
 	info.limit_bytes = atomic_load(&p->limit);
 	info.peak_bytes = atomic_load(&p->peak);
-	info.tasks = tasks_in_pool(p);
 	object_put(&p->object);
 	return user_copy_out(user, &info, sizeof(info));
 }

@@ -13,7 +13,6 @@
 #include "sched.h"
 #include "syscalls.h"
 
-
 static struct list all_tasks = LIST_INIT(all_tasks);
 static struct spinlock tasks_lock = SPINLOCK(RANK_TASKS);
 
@@ -22,17 +21,6 @@ static bool pool_within(const struct pool *p, const struct pool *ancestor)
 	while (p && p != ancestor)
 		p = p->parent;
 	return p != NULL;
-}
-
-uint64_t tasks_in_pool(struct pool *p)
-{
-	uint64_t n = 0;
-
-	spin_lock(&tasks_lock);
-	list_for_each(l, &all_tasks)
-		n += pool_within(list_entry(l, struct task, all_link)->task_pool, p);
-	spin_unlock(&tasks_lock);
-	return n;
 }
 
 /* One at a time, with a reference: killing takes other locks. */

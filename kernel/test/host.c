@@ -289,7 +289,6 @@ status_t vspace_get(handle_t h, uint32_t rights, struct vspace **out)
 	return 0;
 }
 void tasks_kill_pool(struct pool *p) { (void)p; }
-uint64_t tasks_in_pool(struct pool *p) { (void)p; return 0; }
 
 /*
  * One thread: who waits for a lock waits for itself.  Who waits for a pager runs host_sleep, which is the pager.

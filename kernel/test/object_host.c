@@ -363,7 +363,6 @@ void host_end(struct thread *t)
 /* --- the rest of the kernel ----------------------------------------------------------------------------------- */
 
 void tasks_kill_pool(struct pool *p) { (void)p; }
-uint64_t tasks_in_pool(struct pool *p) { (void)p; return 0; }
 struct thread *task_thread(struct task *k, uint32_t number) { (void)k, (void)number; return NULL; }
 struct table *thread_table(struct thread *t) { object_get(&t->table->object); return t->table; }
 void thread_exit_current(void) { sched_exit(); }

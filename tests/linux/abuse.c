@@ -302,7 +302,7 @@ static bool (*const hogs[])(void) = {
 	hog_names, hog_processes, hog_signals,
 };
 #define HOG_KINDS	(int)(sizeof(hogs) / sizeof(hogs[0]))
-#define HOGS		(2 * HOG_KINDS)
+#define HOGS		(4 * HOG_KINDS)
 
 static _Noreturn void hog(int kind)
 {
@@ -339,7 +339,7 @@ static void hogs_clean(void)
 	waitpid(child, NULL, 0);
 }
 
-TEST("two dozen hogs of twelve kinds leave root's programs what they need")
+TEST("four dozen hogs of twelve kinds leave root's programs what they need")
 {
 	int64_t longest = 0;
 
