@@ -2,7 +2,7 @@
  * fork.c -- fork, vfork and threads: a child is made wholly by native calls on its parent's Task.
  *
  * Owns:    the parked LX_VFORK of a parent until its child has gone on by exec or end.
- * Fails:   EAGAIN (RLIMIT_NPROC, pids, the last 5% of the user's memory), ENOMEM.
+ * Fails:   EAGAIN (RLIMIT_NPROC, processes_full, the last 5% of the user's memory), ENOMEM.
  * Tested:  tests/linux
  */
 #include "process.h"
@@ -13,6 +13,19 @@ struct vfork_parked {
 	uint32_t pid;
 };
 
+#define PROCESS_LEAST	98304u		/* bytes: tables, stacks and objects of the smallest */
+
+/* Root's, too: so many that the least they take fills half of memory; files must find room beside them. */
+static bool processes_full(void)
+{
+	static uint32_t most;
+	struct system_info info;
+
+	if (!most && tess_system_query(&info) == 0)
+		most = (uint32_t)(info.memory_total / 2 / PROCESS_LEAST);
+	return process_count() >= PID_MAX / 2 || (most && process_count() >= most);
+}
+
 /* fork(2), EAGAIN: too many processes and threads, or too little left of what the user may hold. */
 static bool fork_refused(const struct process *p)
 {
@@ -21,7 +34,7 @@ static bool fork_refused(const struct process *p)
 
 	if (u->nprocs >= p->rlimits[RLIMIT_NPROC][0] && p->cred.uid != 0)
 		return true;
-	if (process_count() >= PID_MAX / 2)
+	if (processes_full())
 		return true;
 	if (tess_pool_query(p->user->pool, &info) == 0 && info.used_bytes > info.limit_bytes - info.limit_bytes / 20)
 		return true;
