@@ -140,20 +140,47 @@ static __attribute__((noinline)) struct mapping *zeros_new(struct clone *c, cons
 	return mapping_new(c->to, start, m->end, &like);
 }
 
-/* Copy what lies at or above c->at of mapping m, as far as the budget goes. */
-static status_t mapping_clone(struct clone *c, struct mapping *m)
+/* What an earlier piece made of m's beginning, up to start: it goes on in the same one.  NULL: nothing. */
+static struct mapping *copy_begun(struct clone *c, const struct mapping *m, uint64_t start)
 {
-	uint64_t start = MAX(c->at, mapping_start(m)), reached = start;
-	struct mapping *n;
-	status_t s = 0;
+	struct mapping *n = start > mapping_start(m) ? mapping_at(c->to, start - 1) : NULL;
 
-	if (m->flags & MAP_NO_FORK || m->kind == MAPPING_UTCB || (m->lease && lease_ended(m->lease))) {
-		c->at = m->end;
+	if (!n || n->kind != m->kind || n->vmo != m->vmo || n->content != m->content || n->flags != m->flags ||
+	    n->lease != m->lease || (m->vmo && n->offset - mapping_start(n) != m->offset - mapping_start(m)))
+		return NULL;
+	return n;
+}
+
+static status_t copy_make(struct clone *c, struct mapping *m, uint64_t start, struct mapping **out)
+{
+	struct mapping *n = copy_begun(c, m, start);
+
+	*out = n;
+	if (n) {
+		mapping_resize(n, mapping_start(n), m->end);
+		c->to->mapped_pages += (m->end - start) >> 12;
 		return 0;
 	}
 	n = unlikely(m->flags & MAP_ZERO_FORK) ? zeros_new(c, m, start) : mapping_new(c->to, start, m->end, m);
 	REQUIRE(n, E_NOMEM);
 	mapping_insert(c->to, n, n->vmo ? m : NULL);
+	*out = n;
+	return 0;
+}
+
+/* Copy what lies at or above c->at of mapping m, as far as the budget goes. */
+static status_t mapping_clone(struct clone *c, struct mapping *m)
+{
+	uint64_t start = MAX(c->at, mapping_start(m)), reached = start;
+	struct mapping *n;
+	status_t s;
+
+	if (m->flags & MAP_NO_FORK || m->kind == MAPPING_UTCB || (m->lease && lease_ended(m->lease))) {
+		c->at = m->end;
+		return 0;
+	}
+	s = copy_make(c, m, start, &n);
+	REQUIRE(s == 0, s);
 	if (m->flags & MAP_ZERO_FORK || (m->vmo && m->vmo->kind == VMO_PHYSICAL))
 		reached = m->end;	/* a device's pages have no frames to count: they are faulted in again */
 	else
@@ -162,7 +189,7 @@ static status_t mapping_clone(struct clone *c, struct mapping *m)
 	if (reached < m->end) {
 		c->to->mapped_pages -= (m->end - reached) >> 12;
 		KASSERT(reached > start);	/* there was budget for one */
-		mapping_resize(n, start, reached);
+		mapping_resize(n, mapping_start(n), reached);
 	}
 	c->at = reached;
 	mapping_join(c->to, n);

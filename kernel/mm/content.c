@@ -312,6 +312,7 @@ int64_t content_store(struct content *c, uint64_t offset, uint64_t user, uint64_
 	uint64_t end;
 
 	REQUIRE(offset <= SIZE_LIMIT && len <= SIZE_LIMIT - offset, E_FBIG);
+	REQUIRE(user_range_ok(user, len), E_FAULT);
 	return pieces_write(c, offset, user, len, ~0ull, false, &end);
 }
 

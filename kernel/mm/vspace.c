@@ -723,21 +723,24 @@ status_t vspace_new(struct pool *pool, uint64_t lo, uint64_t hi, struct vspace *
 	return 0;
 }
 
-/*
- * Entries of a mapping of a space that runs nowhere: no flush, no exchange.  *budget counts down what is looked at;
- * at 0 others have their turn.
- */
+/* *budget counts down the work of a release; at 0 others have their turn. */
+static void budget_spend(int64_t *budget, uint64_t work, struct frame_batch *b)
+{
+	*budget -= (int64_t)work;
+	if (*budget > 0)
+		return;
+	frame_batch_end(b);
+	preempt_point();
+	*budget = PIECE_PAGES;
+}
+
+/* Entries of a mapping of a space that runs nowhere: no flush, no exchange. */
 static void entries_drop(struct vspace *vs, struct mapping *m, struct frame_batch *b, int64_t *budget)
 {
 	uint64_t addr = mapping_start(m), run, *e;
 
 	while ((e = pt_next(&vs->arch, &addr, m->end, &run))) {
-		*budget -= (int64_t)run;
-		if (*budget <= 0) {
-			frame_batch_end(b);
-			preempt_point();
-			*budget = PIECE_PAGES;
-		}
+		budget_spend(budget, run, b);
 		for (uint64_t i = 0; i < run; i++) {
 			uint64_t pte = e[i];
 			struct frame *f;
@@ -768,7 +771,7 @@ void vspace_release(struct object *o)
 		while ((n = vs->mappings.root)) {
 			struct mapping *m = mapping_of(n);
 
-			budget -= MAPPING_WORK;
+			budget_spend(&budget, MAPPING_WORK, &b);
 			entries_drop(vs, m, &b, &budget);
 			mapping_unlink(vs, m);
 			mapping_free(vs, m);

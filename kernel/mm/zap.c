@@ -149,7 +149,8 @@ static bool leased_find(struct vspace *vs, const struct lease *l, uint64_t *star
 			m = mapping_next(m);
 		}
 		spin_unlock(&vs->object.lock);
-		preempt_point();
+		if (!found)
+			preempt_point();
 	} while (m && !found);
 	return found;
 }

@@ -797,7 +797,10 @@ void sched_init(void)
 	}
 }
 
-/* A new one claims no more of the CPU than those who have it. */
+/*
+ * A new one claims no more of the CPU than those who have it: it comes after them, so that its maker goes on.  What
+ * runs may be a tick ahead of vclock.
+ */
 void sched_thread_init(struct thread *t)
 {
 	list_init(&t->run_link);
@@ -807,5 +810,5 @@ void sched_thread_init(struct thread *t)
 	t->cpu = (uint16_t)cpu_id();
 	t->affinity = ~0ull;
 	sched_weight(t, WEIGHT_NORMAL);
-	t->vtime = runqueues[t->cpu].vclock;
+	t->vtime = runqueues[t->cpu].vclock + TICK_MASK + 1;
 }

@@ -193,26 +193,31 @@ struct thread *task_thread(struct task *k, uint32_t number)
 #define EACH_PIECE 32			/* threads under one hold of the lock */
 
 /*
- * Call f, with the task's lock, for each thread there is now; a task may have thousands.  The list turns round once
- * meanwhile: who leaves it between two pieces only makes it shorter, who comes has seen why f is called.
+ * Call f, with the task's lock, for each thread there is now; a task may have thousands, in the order of their
+ * numbers.  Who comes meanwhile has seen why f is called.
  */
 static void threads_each(struct task *k, void (*f)(struct thread *))
 {
-	uint32_t left = ~0u;
+	uint64_t done = 0;		/* all of lower numbers */
+	uint32_t n;
 
-	while (left) {
+	do {
+		n = 0;
 		spin_lock(&k->object.lock);
-		left = MIN(left, k->nthreads);
-		for (uint32_t n = MIN(left, EACH_PIECE); n > 0; n--, left--) {
-			struct list *l = list_pop(&k->threads);
+		list_for_each(l, &k->threads) {
+			struct thread *t = list_entry(l, struct thread, task_link);
 
-			list_push_back(&k->threads, l);
-			f(list_entry(l, struct thread, task_link));
+			if (t->number < done)
+				continue;
+			if (n++ == EACH_PIECE)
+				break;
+			f(t);
+			done = (uint64_t)t->number + 1;
 		}
 		spin_unlock(&k->object.lock);
-		if (left)
+		if (n > EACH_PIECE)
 			preempt_point();
-	}
+	} while (n > EACH_PIECE);
 }
 
 void task_kill(struct task *k, uint64_t code)

@@ -319,18 +319,18 @@ int64_t sys_sendfile(uint64_t out, uint64_t in, uint64_t offset, uint64_t len)
 	return r >= 0 && end_store(&from, offset) ? -EFAULT : r;
 }
 
-/* Within one file: do the two pieces overlap, where the first has as much as the file still holds? */
-static bool ends_overlap(const struct copy_end *from, const struct copy_end *to, uint64_t len)
+/* Within one file: what it has from there on, so that it does not feed itself; -EINVAL if the two pieces overlap. */
+static int64_t ends_apart(const struct copy_end *from, const struct copy_end *to, uint64_t *len)
 {
 	uint64_t at = from->placed ? from->offset : (uint64_t)sys_lseek(from->fd, 0, SEEK_CUR);
 	uint64_t other = to->placed ? to->offset : (uint64_t)sys_lseek(to->fd, 0, SEEK_CUR);
 	struct content_attr attr;
 
 	if (tess_descriptor_attributes((handle_t)from->fd, &attr) < 0 || at >= attr.size)
-		return false;
-	if (len > attr.size - at)
-		len = attr.size - at;
-	return at < other + len && other < at + len;
+		*len = 0;
+	else if (*len > attr.size - at)
+		*len = attr.size - at;
+	return at < other + *len && other < at + *len ? -EINVAL : 0;
 }
 
 int64_t sys_copy_file_range(uint64_t in, uint64_t in_offset, uint64_t out, uint64_t out_offset, uint64_t len,
@@ -351,9 +351,12 @@ int64_t sys_copy_file_range(uint64_t in, uint64_t in_offset, uint64_t out, uint6
 		return r;
 	if (b.desc_flags & DESC_APPEND)
 		return -EBADF;
-	if (a.object_type != OBJ_CONTENT || b.object_type != OBJ_CONTENT ||
-	    (a.object_koid == b.object_koid && ends_overlap(&from, &to, len)))
+	if (a.object_type != OBJ_CONTENT || b.object_type != OBJ_CONTENT)
 		return -EINVAL;
+	if (a.object_koid == b.object_koid)
+		r = ends_apart(&from, &to, &len);
+	if (r < 0)
+		return r;
 	r = copy_between(&from, &to, len, true);
 	if (r >= 0 && (end_store(&from, in_offset) || end_store(&to, out_offset)))
 		return -EFAULT;
@@ -385,7 +388,7 @@ int64_t sys_splice(uint64_t in, uint64_t in_offset, uint64_t out, uint64_t out_o
 	from.now = a.object_type == OBJ_PIPE && flags & SPLICE_F_NONBLOCK;
 	/* what leaves a file must fit into the pipe: it could not be put back from there */
 	if (b.object_type == OBJ_PIPE && tess_pipe_query((handle_t)out, &room) >= 0) {
-		if (room.capacity <= room.bytes && flags & SPLICE_F_NONBLOCK)
+		if (room.capacity <= room.bytes && room.readers && flags & SPLICE_F_NONBLOCK)
 			return -EAGAIN;
 		if (room.capacity > room.bytes && len > room.capacity - room.bytes)
 			len = room.capacity - room.bytes;

@@ -61,6 +61,30 @@ static int file_of(const char *text, off_t size)
 	return fd;
 }
 
+TEST("a child has a shared mapping in one piece, whatever lies beside it: mremap takes no two")
+{
+	enum { SIZE = 8 << 20, OTHERS = 400 };
+	char *big = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char *others = mmap(NULL, 2 * OTHERS * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pid_t child;
+
+	CHECK(big != MAP_FAILED && others != MAP_FAILED);
+	memset(big, 1, SIZE);
+	for (int i = 0; i < OTHERS; i++) {
+		CHECK_EQ(munmap(others + 2 * i * 4096, 4096), 0);
+		CHILD(child) {
+			char *moved = mremap(big, SIZE, SIZE / 2, MREMAP_MAYMOVE);
+
+			CHECK(moved != MAP_FAILED);
+			CHECK_EQ(mremap(moved, SIZE / 2, SIZE, MREMAP_MAYMOVE) == MAP_FAILED, 0);
+			CHECK(moved[0] == 1 && moved[SIZE / 2 - 1] == 1);
+		}
+		REAP(child, 0);
+		if (i > 200)
+			i += 20;
+	}
+}
+
 TEST("anonymous memory is zero, page aligned, and may be read before it is written")
 {
 	char *map = anonymous(64);

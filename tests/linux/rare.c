@@ -105,6 +105,10 @@ TEST("copy_file_range copies within a file where the pieces do not overlap")
 	from = 0;
 	to = 2;
 	CHECK_ERR(copy_file_range(file, &from, file, &to, 4, 0), EINVAL);
+	to = 8;
+	CHECK_EQ(copy_file_range(file, &from, file, &to, 1 << 20, 0), 8);	/* not what it has just written */
+	from = 0;
+	to = 2;
 	CHECK_ERR(copy_file_range(file, &from, file, &to, 4, 1), EINVAL);
 	reader = open("file", O_RDONLY);
 	CHECK_ERR(copy_file_range(file, &from, reader, &to, 4, 0), EBADF);

@@ -217,6 +217,30 @@ TEST("it runs at once, too, beside one that asks for names all the time")
 	CHECK(late < 2 * MS);
 }
 
+TEST("who forks goes on, and its child runs after it")
+{
+	volatile int *turn = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int first = 0;
+	pid_t child;
+
+	CHECK(turn != MAP_FAILED);
+	cpu_bind(0);
+	for (int i = 0; i < 20; i++) {
+		int64_t end = cpu_ns() + 3 * MS;
+
+		sleep_ms(5);
+		while (cpu_ns() < end)
+			;
+		*turn = 0;
+		CHILD(child)
+			__sync_val_compare_and_swap(turn, 0, 2);
+		first += __sync_val_compare_and_swap(turn, 0, 1) == 0;
+		REAP(child, 0);
+	}
+	tap_note("%d of 20 times", first);
+	CHECK(first >= 15);	/* now and then its turn is over just then */
+}
+
 TEST("SCHED_FIFO runs before every ordinary program, however long it takes")
 {
 	struct sched_param param = { .sched_priority = 10 };
