@@ -214,7 +214,9 @@ static int create_or_find(struct open_call *o, struct walk *w)
 	int error;
 
 	for (;;) {
-		if (w->last_type != LAST_NAME || w->slash)
+		if (w->last_type != LAST_NAME)
+			return o->flags & O_EXCL ? -EEXIST : -EISDIR;
+		if (w->slash)
 			return -EISDIR;
 		if (!w->at.dentry)
 			break;

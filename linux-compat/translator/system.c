@@ -315,6 +315,8 @@ int64_t sys_sendfile(uint64_t out, uint64_t in, uint64_t offset, uint64_t len)
 		return r;
 	if (a.object_type == OBJ_PIPE || (a.object_type == OBJ_NONE && !(a.desc_flags & DESC_SEEKABLE)))
 		return -EINVAL;		/* a pipe, a terminal: nothing to splice from */
+	if (b.object_type != OBJ_PIPE && b.desc_flags & DESC_APPEND)
+		return -EINVAL;
 	r = copy_between(&from, &to, len, true);
 	return r >= 0 && end_store(&from, offset) ? -EFAULT : r;
 }
@@ -377,6 +379,8 @@ int64_t sys_splice(uint64_t in, uint64_t in_offset, uint64_t out, uint64_t out_o
 	if (r < 0)
 		return r;
 	if (a.object_type != OBJ_PIPE && b.object_type != OBJ_PIPE)
+		return -EINVAL;
+	if (b.object_type == OBJ_PIPE ? a.object_koid == b.object_koid : b.desc_flags & DESC_APPEND)
 		return -EINVAL;
 	if ((a.object_type == OBJ_PIPE && in_offset) || (b.object_type == OBJ_PIPE && out_offset))
 		return -ESPIPE;

@@ -100,6 +100,9 @@ TEST("open of a directory for writing is EISDIR")
 	CHECK_ERR(open(".", O_WRONLY), EISDIR);
 	CHECK_ERR(open(".", O_RDWR), EISDIR);
 	CHECK_ERR(open(".", O_RDONLY | O_CREAT, 0644), EISDIR);
+	CHECK_ERR(open(".", O_RDONLY | O_CREAT | O_EXCL, 0644), EEXIST);
+	CHECK_ERR(open("./", O_RDONLY | O_CREAT | O_EXCL, 0644), EEXIST);
+	CHECK_ERR(open("../none/", O_RDONLY | O_CREAT | O_EXCL, 0644), EISDIR);
 	CHECK(open(".", O_RDONLY) >= 0);
 }
 

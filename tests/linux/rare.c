@@ -85,6 +85,11 @@ TEST("splice moves between a pipe and a file, and needs a pipe on one side")
 	CHECK_EQ(splice(file, NULL, ends[1], NULL, 3, SPLICE_F_NONBLOCK), 3);
 	CHECK_EQ(splice(ends[0], NULL, file, NULL, 16, SPLICE_F_NONBLOCK), 3);
 	CHECK_ERR(splice(file, NULL, file, NULL, 1, 0), EINVAL);
+	CHECK_ERR(splice(ends[0], NULL, ends[1], NULL, 1, 0), EINVAL);
+	CHECK_EQ(fcntl(file, F_SETFL, O_APPEND), 0);
+	CHECK_ERR(splice(ends[0], NULL, file, NULL, 1, 0), EINVAL);
+	CHECK_ERR(sendfile(file, file, NULL, 1), EINVAL);
+	CHECK_EQ(fcntl(file, F_SETFL, 0), 0);
 	CHECK_ERR(splice(ends[0], &at, file, NULL, 1, 0), ESPIPE);
 	CHECK_EQ(close(ends[1]), 0);
 	CHECK_EQ(splice(ends[0], NULL, file, NULL, 1, 0), 0);
