@@ -490,7 +490,8 @@ static status_t sleep_result(struct thread *t, bool interruptible)
 
 /*
  * Does somebody who waits here run before target, which would go on in what is left of this thread's turn?  One
- * who woke while the server of the two ran, above all of them, has been announced to nobody.
+ * who woke while the server of the two ran, above all of them, has been announced to nobody.  A new one has not
+ * waited for anything: who forks goes on.
  */
 static __attribute__((noinline)) bool others_first(struct runqueue *rq, const struct thread *target)
 {
@@ -499,10 +500,14 @@ static __attribute__((noinline)) bool others_first(struct runqueue *rq, const st
 
 	spin_lock(&rq->lock);
 	top = rq_top(rq);
-	if (top >= 0 && top == target->effective && time_ns() >= current->slice_end_ns)
-		first = true;
-	else if (top >= 0)
-		first = preempts((uint8_t)top, rq_first(rq, top)->vtime, target->effective, target->vtime);
+	if (top >= 0) {
+		const struct thread *t = rq_first(rq, top);
+
+		if (top == target->effective && time_ns() >= current->slice_end_ns)
+			first = true;
+		else if (top != target->effective || t->time.run_ns)
+			first = preempts((uint8_t)top, t->vtime, target->effective, target->vtime);
+	}
 	spin_unlock(&rq->lock);
 	return first;
 }
@@ -797,10 +802,7 @@ void sched_init(void)
 	}
 }
 
-/*
- * A new one claims no more of the CPU than those who have it: it comes after them, so that its maker goes on.  What
- * runs may be a tick ahead of vclock.
- */
+/* A new one claims no more of the CPU than those who have it. */
 void sched_thread_init(struct thread *t)
 {
 	list_init(&t->run_link);
@@ -810,5 +812,5 @@ void sched_thread_init(struct thread *t)
 	t->cpu = (uint16_t)cpu_id();
 	t->affinity = ~0ull;
 	sched_weight(t, WEIGHT_NORMAL);
-	t->vtime = runqueues[t->cpu].vclock + TICK_MASK + 1;
+	t->vtime = runqueues[t->cpu].vclock;
 }
