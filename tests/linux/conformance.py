@@ -31,7 +31,7 @@ MARK = "##conformance"
 AREAS = ["files", "fd", "pipe", "process", "exec", "signal", "job", "sched", "time", "dir", "memory",
          "segment", "tty", "procfs", "poll", "thread", "efault", "rare", "system", "mount", "race", "abuse",
          "hostile", "confederate", "late", "sweep", "sweep_lives"]
-# A boot of their own, one CPU; on Linux, where they only have to hold, this machine's time.
+# A boot of their own, always one CPU.
 CLOCKED = {"late", "sweep", "sweep_lives"}
 SCRIPT = """filter=$1; shift
 export $1; shift
@@ -98,7 +98,7 @@ def command(system, areas, args):
     clocked = CLOCKED.intersection(areas)
     smp = 1 if clocked else args.smp
     words += ["--smp", str(smp)]
-    if smp == 1 and not args.host_clock and not (clocked and system == "linux"):
+    if smp == 1 and not args.host_clock:
         words += ["--icount"]
     if system == "tessera":
         words += ["--append", args.append] + (["--kernel", args.kernel] if args.kernel else [])
