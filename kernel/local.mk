@@ -19,10 +19,10 @@ kernel_sources = \
 	kernel/object/local.h kernel/object/object.c kernel/object/pipe.c kernel/object/poll.c \
 	kernel/object/stream.c kernel/object/string.c \
 	kernel/object/table.c kernel/object/timer_object.c kernel/object/tree.c kernel/object/waitset.c \
-	kernel/sched/futex.c kernel/sched/runqueue.h kernel/sched/sched.c kernel/sched/task.c kernel/sched/thread.c \
-	kernel/sched/timer.c kernel/sched/wait.c \
+	kernel/sched/cputime.c kernel/sched/futex.c kernel/sched/runqueue.h kernel/sched/sched.c \
+	kernel/sched/task.c kernel/sched/thread.c kernel/sched/timer.c kernel/sched/wait.c \
 	kernel/syscall/native.c \
-	kernel/time/clock.c kernel/time/cputime.c kernel/time/random.c \
+	kernel/time/clock.c kernel/time/random.c \
 	elf/elf_error.c elf/elf_parse.c
 
 KERNEL_CPPFLAGS = -I$(srcdir)/kernel/include -I$(srcdir)/kernel/arch/x86_64 -DNATIVE_CALLS=$(NATIVE_CALL_COUNT) \

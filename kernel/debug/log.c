@@ -55,20 +55,10 @@ void log_text(const char *text, size_t len)
 		spin_unlock(&log_lock);
 }
 
-static status_t platform_check(uint64_t h, uint32_t right)
-{
-	struct object *o;
-	status_t s = handle_get((handle_t)h, OBJ_PLATFORM, right, &o);
-
-	if (!s)
-		object_put(o);
-	return s;
-}
-
 int64_t sys_log_write(uint64_t platform, uint64_t text, uint64_t len)
 {
 	char line[256];
-	status_t s = platform_check(platform, RIGHT_WRITE);
+	status_t s = platform_check((handle_t)platform, RIGHT_WRITE);
 
 	REQUIRE(s == 0, s);
 	len = MIN(len, sizeof(line) - 1);
@@ -97,7 +87,7 @@ int64_t sys_log_read(uint64_t platform, uint64_t position, uint64_t buf, uint64_
 {
 	char piece[256];
 	uint64_t oldest;
-	status_t s = platform_check(platform, RIGHT_READ);
+	status_t s = platform_check((handle_t)platform, RIGHT_READ);
 
 	REQUIRE(s == 0, s);
 	spin_lock(&log_lock);

@@ -42,12 +42,10 @@ void trace_show(void)
 
 int64_t sys_trace_read(uint64_t platform, uint64_t cpu, uint64_t buf, uint64_t count)
 {
-	struct object *o;
 	uint64_t first, done = 0;
-	status_t s = handle_get((handle_t)platform, OBJ_PLATFORM, RIGHT_READ, &o);
+	status_t s = platform_check((handle_t)platform, RIGHT_READ);
 
 	REQUIRE(s == 0, s);
-	object_put(o);
 	REQUIRE(cpu < cpu_count, E_INVAL);
 	first = rings[cpu].written > TRACE_ENTRIES ? rings[cpu].written - TRACE_ENTRIES : 0;
 	for (; done < count && first + done < rings[cpu].written; done++) {

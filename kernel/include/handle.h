@@ -37,6 +37,7 @@ struct table {
 status_t handle_get(handle_t h, enum object_type type, uint32_t rights, struct object **out);
 /* the same with a copy of the slot; out->object and out->lease carry references (slot_drop) */
 status_t handle_get_slot(handle_t h, enum object_type type, uint32_t rights, struct slot *out);
+status_t platform_check(handle_t h, uint32_t rights);	/* h is the Platform, with these rights */
 void slot_drop(struct slot *s);
 void slot_restrict(struct slot *s, uint32_t rights);
 

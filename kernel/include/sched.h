@@ -42,9 +42,6 @@ void schedule_yield(void);
 void schedule_preempt(void);		/* what WORK_RESCHEDULE asks for */
 void sched_weight(struct thread *t, uint32_t weight);	/* of a new one */
 void sched_set(struct thread *t, uint8_t priority, uint32_t weight);
-void sched_tick_in_kernel(void);
-void sched_time_add(struct cputime *sum, const struct thread *t);	/* what it has used so far */
-void sched_cpu_times(uint32_t cpu, uint64_t *idle_ns, uint64_t *user_ns, uint64_t *kernel_ns);
 uint64_t sched_switches(void);
 uint32_t sched_runnable(void);
 

@@ -4,6 +4,7 @@
 #ifndef KERNEL_THREAD_H
 #define KERNEL_THREAD_H
 
+#include "cputime.h"
 #include "object.h"
 #include "handle.h"
 #include "list.h"

@@ -14,17 +14,6 @@ struct ktimer {
 	int16_t cpu;			/* whose queue it is in; -1: none */
 };
 
-/*
- * CPU time: the sum is exact; user and kernel share it as the ticks that met either (what a program's window
- * does counts as the kernel's).  What was told is never taken back.
- */
-struct cputime {
-	uint64_t run_ns;
-	uint64_t ticks_user, ticks_kernel;
-	uint64_t told_user_ns, told_kernel_ns;
-};
-void cputime_split(struct cputime *t, uint64_t *user_ns, uint64_t *kernel_ns);	/* the caller locks */
-
 uint64_t time_ns(void);				/* monotonic since boot */
 uint64_t time_real_ns(void);			/* wall clock since 1970 */
 void ktimer_init(struct ktimer *t, void (*fire)(struct ktimer *));

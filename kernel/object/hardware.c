@@ -24,21 +24,11 @@ static struct spinlock irq_lock = SPINLOCK(RANK_LEASE);
 
 void platform_release(struct object *o) { object_free(o); }
 
-static status_t platform_check(uint64_t h, uint32_t right)
-{
-	struct object *o;
-	status_t s = handle_get((handle_t)h, OBJ_PLATFORM, right, &o);
-
-	if (!s)
-		object_put(o);
-	return s;
-}
-
 int64_t sys_irq_create(uint64_t platform, uint64_t gsi, uint64_t counter)
 {
 	struct object *c;
 	struct irq *irq;
-	status_t s = platform_check(platform, RIGHT_MANAGE);
+	status_t s = platform_check((handle_t)platform, RIGHT_MANAGE);
 
 	REQUIRE(s == 0, s);
 	gsi = gsi < IRQ_LINES ? arch_irq_of_isa((uint32_t)gsi) : gsi;
@@ -108,7 +98,7 @@ int64_t sys_irq_ack(uint64_t h)
 int64_t sys_ioport_create(uint64_t platform, uint64_t base, uint64_t count)
 {
 	struct ioport *p;
-	status_t s = platform_check(platform, RIGHT_MANAGE);
+	status_t s = platform_check((handle_t)platform, RIGHT_MANAGE);
 
 	REQUIRE(s == 0, s);
 	REQUIRE(count && base < 65536 && count <= 65536 - base, E_INVAL);
@@ -157,7 +147,7 @@ int64_t sys_ioport_out(uint64_t h, uint64_t offset, uint64_t width, uint64_t val
 int64_t sys_mmio_create(uint64_t platform, uint64_t phys, uint64_t len)
 {
 	struct vmo *v;
-	status_t s = platform_check(platform, RIGHT_MANAGE);
+	status_t s = platform_check((handle_t)platform, RIGHT_MANAGE);
 
 	REQUIRE(s == 0, s);
 	REQUIRE(phys % PAGE_SIZE == 0 && len && len % PAGE_SIZE == 0 && phys + len > phys, E_INVAL);
@@ -168,7 +158,7 @@ int64_t sys_mmio_create(uint64_t platform, uint64_t phys, uint64_t len)
 
 int64_t sys_power_off(uint64_t platform, uint64_t how, uint64_t code)
 {
-	status_t s = platform_check(platform, RIGHT_MANAGE);
+	status_t s = platform_check((handle_t)platform, RIGHT_MANAGE);
 
 	REQUIRE(s == 0, s);
 	REQUIRE(how == POWER_OFF_ABI || how == POWER_RESET, E_INVAL);

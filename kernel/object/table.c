@@ -273,6 +273,16 @@ status_t handle_get(handle_t h, enum object_type type, uint32_t rights, struct o
 	return rare_get(t, i, type, rights, out);
 }
 
+status_t platform_check(handle_t h, uint32_t rights)
+{
+	struct object *o;
+	status_t s = handle_get(h, OBJ_PLATFORM, rights, &o);
+
+	if (!s)
+		object_put(o);
+	return s;
+}
+
 /* --- H_SELF and stand-ins ------------------------------------------------------------------------ */
 
 status_t task_get(handle_t h, uint32_t rights, struct task **out)

@@ -60,61 +60,6 @@ static void charge_placed(struct runqueue *rq, struct thread *t, uint64_t now)
 	charge(t, now);
 }
 
-static void tick_start(struct runqueue *rq, uint64_t now)
-{
-	rq->tick_ns = (now | TICK_MASK) + 1;
-	if (rq->timer_set > rq->tick_ns)
-		arch_timer_set(rq->timer_set = rq->tick_ns);
-}
-
-/* One tick is counted for what it met, unless it comes too late to tell. */
-static void tick_count(struct runqueue *rq, struct thread *t, uint64_t now, bool in_program)
-{
-	if (now - rq->tick_ns <= TICK_MASK) {
-		if (in_program) {
-			t->time.ticks_user++;
-			rq->time.ticks_user++;
-		} else {
-			t->time.ticks_kernel++;
-			rq->time.ticks_kernel++;
-		}
-	}
-	rq->tick_ns = (now | TICK_MASK) + 1;
-}
-
-/* An exception has been served with interrupts off; a tick that is due belongs to the kernel. */
-void sched_tick_in_kernel(void)
-{
-	struct runqueue *rq = percpu()->rq;
-	uint64_t now = time_ns();
-
-	if (unlikely(now >= rq->tick_ns))
-		tick_count(rq, current, now, false);
-}
-
-void sched_time_add(struct cputime *sum, const struct thread *t)
-{
-	uint64_t now = time_ns(), since = t->last_ns;
-
-	sum->run_ns += t->time.run_ns + (t->state == TS_RUNNING && now > since ? now - since : 0);
-	sum->ticks_user += t->time.ticks_user;
-	sum->ticks_kernel += t->time.ticks_kernel;
-}
-
-void sched_cpu_times(uint32_t cpu, uint64_t *idle_ns, uint64_t *user_ns, uint64_t *kernel_ns)
-{
-	struct runqueue *rq = &runqueues[cpu];
-	const struct percpu *p = &percpu_of[cpu];
-	uint64_t now = time_ns(), since = p->idle->last_ns;
-
-	*idle_ns = p->idle->time.run_ns + (p->thread == p->idle && now > since ? now - since : 0);
-	*idle_ns = MIN(*idle_ns, now);
-	spin_lock(&rq->lock);
-	rq->time.run_ns = now - *idle_ns;
-	cputime_split(&rq->time, user_ns, kernel_ns);
-	spin_unlock(&rq->lock);
-}
-
 /* --- run queues ---------------------------------------------------------------------------------- */
 
 static bool may_run_on(const struct thread *t, uint32_t cpu)
@@ -343,7 +288,7 @@ static inline __attribute__((always_inline)) void switch_to(struct thread *next,
 		if (next->effective == PRIORITY_SHARED)
 			vclock_follow(rq, next->vtime);
 		if (unlikely(rq->timer_set > now + TICK_MASK + 1) && next != p->idle)
-			tick_start(rq, now);
+			cputime_tick_start(rq, now);
 	}
 	__atomic_exchange_n(&rq->running, next->effective, __ATOMIC_SEQ_CST);	/* rule 4: first this, then look */
 	rq->switches++;
@@ -697,7 +642,7 @@ static void tick(struct runqueue *rq, struct thread *t, uint32_t self, bool in_p
 	uint64_t now = time_ns();
 
 	if (now >= rq->tick_ns) {
-		tick_count(rq, t, now, in_program);
+		cputime_tick(rq, t, now, in_program);
 		balance(rq, t, self);
 	}
 	charge_placed(rq, t, now);

@@ -363,7 +363,7 @@ int64_t sys_task_query(uint64_t h, uint64_t info)
 	i.nthreads = k->nthreads;
 	time = k->time;
 	list_for_each(l, &k->threads)
-		sched_time_add(&time, list_entry(l, struct thread, task_link));
+		cputime_add(&time, list_entry(l, struct thread, task_link));
 	cputime_split(&time, &i.user_ns, &i.kernel_ns);
 	k->time.told_user_ns = i.user_ns;
 	k->time.told_kernel_ns = i.kernel_ns;

@@ -345,7 +345,7 @@ _Noreturn void thread_exit_current(void)
 	spin_lock(&task->object.lock);
 	list_remove(&t->task_link);
 	task->nthreads--;
-	sched_time_add(&task->time, t);
+	cputime_add(&task->time, t);
 	last = task->nthreads == 0;
 	if (last)
 		task->dying = true;
@@ -513,7 +513,7 @@ static void thread_times(struct thread *t, uint64_t *user_ns, uint64_t *kernel_n
 {
 	struct cputime sum = { 0 };
 
-	sched_time_add(&sum, t);
+	cputime_add(&sum, t);
 	spin_lock(&t->object.lock);
 	sum.told_user_ns = t->time.told_user_ns;
 	sum.told_kernel_ns = t->time.told_kernel_ns;

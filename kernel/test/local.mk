@@ -65,8 +65,8 @@ kernel_test_libobject_host_a_SOURCES = \
 	kernel/object/object.c kernel/object/pipe.c kernel/object/poll.c \
 	kernel/object/stream.c kernel/object/table.c \
 	kernel/object/timer_object.c kernel/object/tree.c kernel/object/waitset.c \
-	kernel/sched/futex.c kernel/sched/runqueue.h kernel/sched/sched.c kernel/sched/timer.c kernel/sched/wait.c \
-	kernel/time/cputime.c kernel/time/random.c
+	kernel/sched/cputime.c kernel/sched/futex.c kernel/sched/runqueue.h kernel/sched/sched.c \
+	kernel/sched/timer.c kernel/sched/wait.c kernel/time/random.c
 kernel_test_libobject_host_a_CPPFLAGS = $(kernel_test_cppflags)
 kernel_test_libobject_host_a_CFLAGS = $(kernel_test_cflags)
 

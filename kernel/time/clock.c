@@ -52,11 +52,9 @@ int64_t sys_clock_page(uint64_t pool)
 
 int64_t sys_clock_set(uint64_t platform, uint64_t realtime_ns)
 {
-	struct object *o;
-	status_t s = handle_get((handle_t)platform, OBJ_PLATFORM, RIGHT_MANAGE, &o);
+	status_t s = platform_check((handle_t)platform, RIGHT_MANAGE);
 
 	REQUIRE(s == 0, s);
-	object_put(o);
 	spin_lock(&clock_lock);
 	realtime_offset_ns = realtime_ns - time_ns();
 	page_write();
@@ -83,7 +81,7 @@ int64_t sys_system_query(uint64_t info)
 	i->tsc_hz = tsc_hz;
 	i->log_end = log_end();
 	for (uint32_t c = 0; c < cpu_count; c++) {
-		sched_cpu_times(c, &i->idle_ns[c], &i->user_ns[c], &i->kernel_ns[c]);
+		cputime_of_cpu(c, &i->idle_ns[c], &i->user_ns[c], &i->kernel_ns[c]);
 		i->interrupts += percpu_of[c].interrupts;
 	}
 	for (int k = 0; k < OBJ_TYPES; k++)

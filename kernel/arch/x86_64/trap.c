@@ -291,7 +291,7 @@ void trap_dispatch(struct trap_frame *f)
 	if (f->vector < 32) {
 		exception(f);
 		if (f->cs & 3)
-			sched_tick_in_kernel();
+			cputime_tick_in_kernel();
 	} else {
 		interrupt(f->vector, in_program(f));
 	}
