@@ -25,7 +25,7 @@ refused() {
 
 # boot: run `true` from the layout made here.
 boot() {
-	python3 "$(dirname "$TESSERA")/tools/qemu/main.py" --layout "$layout" run --timeout 60 -- true
+	python3 "$(dirname "$TESSERA")/tools/qemu/main.py" --layout "$layout" run --timeout "$GUEST_SECONDS" -- true
 }
 
 @test "the layout these tests spoil boots while it is whole" {
@@ -53,9 +53,9 @@ boot() {
 }
 
 @test "too little memory is said so" {
-	refused 'too little memory' "$TESSERA" run --mem 8M --timeout 60 -- true
+	refused 'too little memory' "$TESSERA" run --mem 8M --timeout "$GUEST_SECONDS" -- true
 }
 
 @test "a CPU without 64 bits is said so" {
-	refused 'no 64-bit mode' "$TESSERA" run --cpu pentium --timeout 60 -- true
+	refused 'no 64-bit mode' "$TESSERA" run --cpu pentium --timeout "$GUEST_SECONDS" -- true
 }

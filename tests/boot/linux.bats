@@ -3,7 +3,7 @@
 load ../lib/guest
 
 expect() {
-	"$(dirname "$TESSERA")/tools/qemu/expect" --timeout 100 "$@"
+	"$(dirname "$TESSERA")/tools/qemu/expect" "$@"
 }
 
 @test "the shell has job control, a size and a home on Linux" {

@@ -51,7 +51,7 @@ works() {
 
 @test "a kernel without a boot archive says so in one line and ends" {
 	status=0
-	timeout 60 qemu-system-x86_64 -machine q35 -m 128M -nodefaults -display none -no-reboot \
+	timeout "$GUEST_SECONDS" qemu-system-x86_64 -machine q35 -m 128M -nodefaults -display none -no-reboot \
 		-device isa-debug-exit,iobase=0xf4,iosize=4 -serial "file:$BATS_TEST_TMPDIR/log" \
 		-kernel "$TESSERA_BUILD/kernel/tessera.elf" -append 'debugexit log=serial' || status=$?
 	cat "$BATS_TEST_TMPDIR/log"
@@ -116,7 +116,7 @@ first_process() {
 	cp "$TESSERA_BUILD/system.cpio" "$layout"
 	printf '#!/bin/sh\n%s\n' "$1" > "$layout/rootfs/init"
 	chmod 755 "$layout/rootfs/init"
-	run python3 "$(dirname "$TESSERA")/tools/qemu/main.py" --layout "$layout" run --timeout 60 -- true
+	run python3 "$(dirname "$TESSERA")/tools/qemu/main.py" --layout "$layout" run --timeout "$GUEST_SECONDS" -- true
 	echo "$output"
 	[ "$status" -eq 125 ]
 }

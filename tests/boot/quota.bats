@@ -93,7 +93,7 @@ quiet() {
 @test "the console's shell answers while hogs of its own user fill the memory" {
 	# Without a fork: those are refused before the last 5 %, and end a hog now and then. Each hog is a job and so
 	# a process group: its tail ends with it, and the group is gone when init has reaped that.
-	run "$(dirname "$TESSERA")/tools/qemu/expect" --timeout 100 'wait:# $' \
+	run "$(dirname "$TESSERA")/tools/qemu/expect" 'wait:# $' \
 		'send:hog() { while :; do tail -c 1000000000 /dev/zero; done 2> /dev/null; }\r' \
 		'wait:# $' 'send:for i in 1 2 3; do hog & p="$p $!"; done; echo st\\arted\r' 'wait:^started' \
 		'send:n=0; while [ $n -lt 3000 ]; do n=$((n+1)); read -r x y < /proc/uptime; s=$s$x; done; echo answ\\ered ${#s}\r' \

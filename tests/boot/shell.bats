@@ -3,7 +3,7 @@
 load ../lib/guest
 
 expect() {
-	"$(dirname "$TESSERA")/tools/qemu/expect" --timeout 60 "$@"
+	"$(dirname "$TESSERA")/tools/qemu/expect" "$@"
 }
 
 # session OPTIONS: the shell works and `poweroff` leaves it with status 0.
@@ -35,10 +35,13 @@ session() {
 }
 
 @test "a shell that is killed leaves no raw terminal" {
-	run expect 'wait:# $' 'wait:the (same|other)' end -- bash -c 'before=$(stty -g)
-		timeout --foreground 10 "$0" shell --on "$1"
+	run expect 'wait:# $' "run:kill $(printf '$(cat %q)' "$BATS_TEST_TMPDIR/pid")" 'wait:the (same|other)' end \
+		-- bash -c 'before=$(stty -g)
+		"$0" shell --on "$1" < /dev/tty &
+		echo $! > "$2"
+		wait
 		if [ "$(stty -g)" = "$before" ]; then echo "the same"; else echo "the other"; fi' \
-		"$TESSERA" "$(systems)"
+		"$TESSERA" "$(systems)" "$BATS_TEST_TMPDIR/pid"
 	echo "$output"
 	[[ $output == *"the same"* ]]
 }

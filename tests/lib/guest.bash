@@ -6,7 +6,7 @@
 TESSERA=${TESSERA:-$(realpath "$BATS_TEST_DIRNAME/../../tessera")}
 export TESSERA_BUILD=${TESSERA_BUILD:-$(dirname "$TESSERA")/build}
 export TESSERA_NO_BUILD=1
-GUEST_SECONDS=${GUEST_SECONDS:-120}
+GUEST_SECONDS=${GUEST_SECONDS:-400}	# for a guest that hangs; a busy machine's others must be far from it
 
 kernel_built() {
 	[ -e "$TESSERA_BUILD/kernel/tessera.elf" ]

@@ -7,7 +7,7 @@
  * back when it is done.  strike() makes one system call at an exact distance from the moment, with all
  * registers known, and tells what became of them.
  *
- * Where the clock does not count instructions (Linux in an ordinary QEMU, a real machine) the same code is
+ * Where the clock does not count instructions (a real machine), or timers ring later than they were set for (Linux), the same code is
  * a loop of shots at more or less random moments: aim_exact says which.
  *
  * Owns:    a page shared with the guns; SIGUSR1 of the process that calls aim_init().
@@ -17,7 +17,6 @@
 #ifndef TESSERA_AIM_H
 #define TESSERA_AIM_H
 
-#define TAP_TIMEOUT_MS	120000
 #include "tap.h"
 
 #include <limits.h>
@@ -323,11 +322,6 @@ static inline void strike_shoot(struct strike *s, int64_t first, int64_t second)
 }
 
 /* There the clock must count instructions, or the whole test is not what it says. */
-static inline bool on_tessera(void)
-{
-	return access("/proc/tessera", F_OK) == 0;
-}
-
 /*
  * The skew: what makes offset 0 come just before the syscall instruction.  Exact when sixteen shots in a
  * row before it hit one nop after the other.  The tick of a busy CPU, each few million instructions, may come

@@ -23,7 +23,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.environ.get("TESSERA_SRC") or os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("TESSERA_BUILD") or os.path.join(TOP, "build")
-QUIET_SECONDS = 120     # without a line of output: the guest hangs
+QUIET_SECONDS = 300     # without a line of output: the guest hangs
 MAX_BOOTS = 6           # a system that dies this often is not worth more of our time
 MARK = "##conformance"
 

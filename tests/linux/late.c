@@ -11,7 +11,6 @@
  *          are up to 100 ms, are told only.
  * Tested:  conformance.py, on Linux first.
  */
-#define TAP_TIMEOUT_MS	120000
 #include "tap.h"
 
 #include <pthread.h>
@@ -99,7 +98,7 @@ static void watch_begin(void)
 		SKIP("needs root");
 	cpu_only(0);
 	step_ns = clock_exact() ? STEP_NS : STEP_HOST_NS;
-	bounded = step_ns == STEP_NS && access("/proc/tessera", F_OK) == 0;
+	bounded = step_ns == STEP_NS && on_tessera();
 	watch = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(watch != MAP_FAILED);
 	if (fork() == 0)
