@@ -119,14 +119,26 @@ static bool end_piece(struct lease *top)
 	return false;
 }
 
-static void end(struct lease *top)
+/* The highest lease above l that has ended, or l: whoever ends that takes over what is below l. */
+static struct lease *ended_top(struct lease *l)
+{
+	struct lease *top = l;
+
+	while ((l = l->parent))
+		if (__atomic_load_n(&l->ended, __ATOMIC_ACQUIRE))
+			top = l;
+	return top;
+}
+
+/* Of two that meet, on one way up, both do the upper one's work: neither returns before all of its own is done. */
+static void end(struct lease *l)
 {
 	bool done = false;
 
-	__atomic_store_n(&top->ended, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&l->ended, true, __ATOMIC_RELEASE);
 	while (!done) {
 		spin_lock(&leases_lock);
-		done = end_piece(top);
+		done = end_piece(ended_top(l));
 		spin_unlock(&leases_lock);
 		if (!done)
 			preempt_point();

@@ -5,8 +5,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+extern struct host_race { uint32_t *lock; unsigned n; void (*run)(uint32_t *held); } host_race;	/* host.h */
+
 static inline void spin_acquire(uint32_t *held)
 {
+	if (held == host_race.lock && host_race.n && --host_race.n == 0)
+		host_race.run(held);
 	if (__atomic_exchange_n(held, 1, __ATOMIC_ACQUIRE))
 		abort();
 }

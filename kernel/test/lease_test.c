@@ -308,6 +308,40 @@ static void many(void)
 	leases_drop();
 }
 
+static uint64_t waited_for;
+
+/* In a pause of the end of `outer`: what lies below `inner` has been passed on to that, and is not ended yet. */
+static void end_inner(void)
+{
+	CHECK(sys_lease_end(inner) == 0);
+	CHECK(sys_counter_signal(waited_for, 5) == 0);
+}
+
+/* Each of two ends that meet returns when all below its own lease has ended, whoever has got to that. */
+static void two_ends(void)
+{
+	uint64_t c = (uint64_t)sys_counter_create(H_SELF, 0, 0), leases[100];
+	struct thread *t;
+
+	leases_make();
+	for (int i = 0; i < 100; i++)
+		leases[i] = (uint64_t)sys_lease_create(inner);
+	lent = (uint64_t)sys_lease_grant(leases[0], c, RIGHTS_ALL);
+	waited_for = c;
+	t = host_thread(counter_waiter, NULL);
+	host_run();
+	host_on_pause = end_inner;
+	end();
+	CHECK(!host_on_pause);
+	host_run();
+	CHECK(result == E_REVOKED && sys_counter_wait(c, 0) == 5);
+	host_end(t);
+	for (int i = 0; i < 100; i++)
+		sys_handle_close(leases[i]);
+	sys_handle_close(lent), sys_handle_close(c);
+	leases_drop();
+}
+
 int main(void)
 {
 	static const struct tap_case cases[] = {
@@ -322,6 +356,7 @@ int main(void)
 		{ "what is made through a lent capability is lent", made_through },
 		{ "a lease below an ended one has ended", born_ended },
 		{ "hundreds of leases end in one step", many },
+		{ "two ends that meet both return when all is ended", two_ends },
 	};
 
 	return host_main(cases, ARRAY_SIZE(cases));

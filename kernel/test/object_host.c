@@ -31,6 +31,7 @@ struct fiber {
 struct percpu percpu_of[CPUS_MAX];
 uint32_t cpu_count = 1;
 uint8_t panicking;
+struct host_race host_race;
 uint64_t tsc_hz = 1000000000, tsc_mult = 1ull << 32, tsc_start;
 struct vspace kernel_vspace;
 struct pool *root_pool;
@@ -40,7 +41,7 @@ uint64_t frames_count = FRAMES;
 uint64_t host_time = 1000, host_kmem_used, host_frames_used, host_absent_lo, host_absent_hi;
 int host_fail_after = -1;
 bool host_absent_for_good;
-void (*host_on_fault)(void);
+void (*host_on_fault)(void), (*host_on_pause)(void);
 
 static struct pool pool = { .limit = ~0ull };
 static struct task task;
@@ -257,7 +258,15 @@ uint64_t arch_clock_ns(void) { return host_time; }
 void arch_timer_set(uint64_t deadline_ns) { (void)deadline_ns; }
 void arch_ipi_reschedule(uint32_t cpu) { (void)cpu; }
 void arch_spin_wait(void) { panic("one CPU waits for itself"); }
-void arch_interrupts_window(void) { }
+void arch_interrupts_window(void)
+{
+	void (*hook)(void) = host_on_pause;
+
+	host_on_pause = NULL;
+	if (hook)
+		hook();
+}
+
 void arch_idle_wait(void) { }
 void arch_ext_drop(struct thread *t) { (void)t; }
 void arch_ext_release(struct thread *t) { (void)t; }

@@ -26,6 +26,7 @@ extern uint64_t host_kmem_used, host_frames_used;	/* must return to where they w
 extern uint64_t host_absent_lo, host_absent_hi;
 extern bool host_absent_for_good;	/* faulting it in fails */
 extern void (*host_on_fault)(void);	/* runs once when a page is brought in: no lock is held then */
+extern void (*host_on_pause)(void);	/* runs once when a call lets others have their turn */
 uint64_t host_objects(void);		/* live objects but threads */
 
 /* Memory of the kernel's but that of the task's tables, which grow and never shrink. */
