@@ -304,18 +304,33 @@ static void mappings_free(struct vspace *vs, struct list *dead)
 
 /* --- unmap ---------------------------------------------------------------------------------------------------- */
 
+/* Was m mapped through the lease, or one below it? */
+static bool mapped_under(const struct mapping *m, const struct lease *l)
+{
+	const struct lease *x = m->lease;
+
+	while (x && x != l)
+		x = x->parent;
+	return x != NULL;
+}
+
 /*
  * One piece of [*at, end) under the lock; *at moves on.  A cut in the middle needs memory, so it is made
  * before its entries are cleared; what does not go in one piece is made a mapping of its own first, and is then
  * cut from its beginning.
  */
-static status_t unmap_piece(struct vspace *vs, uint64_t *at, uint64_t end, struct gather *g, struct list *dead)
+static status_t unmap_piece(struct vspace *vs, uint64_t *at, uint64_t end, const struct lease *lease, struct gather *g,
+			    struct list *dead)
 {
 	struct mapping *m = mapping_from(vs, *at);
 	uint64_t start, stop, reached;
 
 	if (!m || mapping_start(m) >= end) {
 		*at = end;
+		return 0;
+	}
+	if (unlikely(lease) && !mapped_under(m, lease)) {
+		*at = m->end;
 		return 0;
 	}
 	start = MAX(*at, mapping_start(m));
@@ -331,10 +346,9 @@ static status_t unmap_piece(struct vspace *vs, uint64_t *at, uint64_t end, struc
 
 #define UNMAP_MAPPINGS 16		/* small ones under one hold of the lock */
 
-/* Remove whatever is mapped in the range (page aligned).  E_NOMEM: a cut was impossible. */
-status_t vspace_unmap(struct vspace *vs, uint64_t addr, uint64_t len)
+/* What is mapped in the range goes; under a lease, if there is one, only what was mapped through that. */
+static status_t unmap(struct vspace *vs, uint64_t at, uint64_t end, const struct lease *lease)
 {
-	uint64_t at = addr, end = addr + len;
 	struct list dead = LIST_INIT(dead);
 	status_t s = 0;
 
@@ -346,7 +360,7 @@ status_t vspace_unmap(struct vspace *vs, uint64_t addr, uint64_t len)
 		for (unsigned i = 0; i < UNMAP_MAPPINGS && at < end && s == 0; i++) {
 			uint64_t before = at;
 
-			s = unmap_piece(vs, &at, end, &g, &dead);
+			s = unmap_piece(vs, &at, end, lease, &g, &dead);
 			if (at - before >= PIECE_PAGES << 12)
 				break;
 		}
@@ -358,6 +372,15 @@ status_t vspace_unmap(struct vspace *vs, uint64_t addr, uint64_t len)
 	}
 	return s;
 }
+
+/* Remove whatever is mapped in the range (page aligned).  E_NOMEM: a cut was impossible. */
+status_t vspace_unmap(struct vspace *vs, uint64_t addr, uint64_t len) { return unmap(vs, addr, addr + len, NULL); }
+
+/*
+ * What was mapped through the lease, which has ended, or one below it: whole mappings, so no memory is needed.  Each
+ * is found and goes under one hold of the lock: what its process maps in its place meanwhile is its own.
+ */
+void vspace_end_lease_in(struct vspace *vs, const struct lease *l) { (void)unmap(vs, 0, USER_TOP, l); }
 
 /* --- where is room: vspace.lock is held ------------------------------------------------------------------------- */
 
@@ -595,7 +618,7 @@ void vspace_unmap_utcb(struct vspace *vs, uint64_t addr, const struct frame *f)
 	m = mapping_at(vs, addr);
 	e = pt_entry(&vs->arch, addr, false, NULL);
 	if (m && m->kind == MAPPING_UTCB && f == (e && pte_used(*e) ? frame_of_pte(*e) : NULL))
-		(void)unmap_piece(vs, &at, addr + PAGE_SIZE, &g, &dead);	/* all of m: cannot fail */
+		(void)unmap_piece(vs, &at, addr + PAGE_SIZE, NULL, &g, &dead);	/* all of m: cannot fail */
 	gather_end(&g);
 	spin_unlock(&vs->object.lock);
 	mappings_free(vs, &dead);

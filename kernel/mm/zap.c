@@ -122,39 +122,6 @@ void vspace_zap_beyond(struct vmo *v, uint64_t first_page)
 
 /* --- leases -------------------------------------------------------------------------------------------------------------- */
 
-static bool leased_under(const struct mapping *m, const struct lease *l)
-{
-	const struct lease *x = m->lease;
-
-	while (x && x != l)
-		x = x->parent;
-	return x != NULL;
-}
-
-#define LEASED_PIECE 512		/* mappings looked at under one hold of the lock */
-
-/* The first mapping of vs from *start on that is under the lease or one below it. */
-static bool leased_find(struct vspace *vs, const struct lease *l, uint64_t *start, uint64_t *end)
-{
-	struct mapping *m;
-	bool found = false;
-
-	do {
-		spin_lock(&vs->object.lock);
-		m = mapping_from(vs, *start);
-		for (int n = LEASED_PIECE; m && n > 0 && !found; n--) {
-			found = leased_under(m, l);
-			*start = found ? mapping_start(m) : m->end;
-			*end = m->end;
-			m = mapping_next(m);
-		}
-		spin_unlock(&vs->object.lock);
-		if (!found)
-			preempt_point();
-	} while (m && !found);
-	return found;
-}
-
 /* The first live space after `mark` in the list, with a reference; the mark moves there. */
 static struct vspace *all_next(struct vspace *mark)
 {
@@ -174,15 +141,6 @@ static struct vspace *all_next(struct vspace *mark)
 		list_remove(&mark->all_link);
 	spin_unlock(&all_vspaces_lock);
 	return found;
-}
-
-/* What was mapped through it, or one below it, goes; whole mappings: no memory is needed. */
-void vspace_end_lease_in(struct vspace *vs, const struct lease *l)
-{
-	uint64_t start = 0, end;
-
-	while (leased_find(vs, l, &start, &end))
-		(void)vspace_unmap(vs, start, end - start);
 }
 
 /*

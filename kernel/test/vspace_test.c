@@ -751,6 +751,34 @@ static void lease_ends_in_move(void)
 	done(vs);
 }
 
+static struct vspace *raced;
+
+static void replace_leased(void)
+{
+	CHECK(vspace_unmap(raced, AT, PG(2)) == 0 && vspace_map_anon(raced, AT, PG(2), RW) == 0);
+	CHECK(host_write(AT, 7) == 0);
+}
+
+/* Wherever another CPU comes between, what the process has mapped instead is no lease's. */
+static void lease_ends_beside_unmap(void)
+{
+	for (unsigned at = 1; at <= 3; at++) {
+		struct vspace *vs = raced = host_space();
+		struct lease l = { .object.refs = 1, .ended = true };
+		struct vmo *v = numbered(2);
+		struct mapping like = { .kind = MAPPING_OBJECT, .vmo = v, .lease = &l };
+
+		CHECK(vspace_map_like(vs, AT, PG(2), RW | MAP_FIXED_ABI, &like) > 0);
+		host_race_at(&vs->object.lock, at, replace_leased);
+		vspace_end_lease_in(vs, &l);
+		if (host_race_over())
+			CHECK(host_byte(AT) == 7);
+		CHECK(l.object.refs == 1);
+		object_put(&v->object);
+		done(vs);
+	}
+}
+
 int main(void)
 {
 	static const struct tap_case cases[] = {
@@ -790,6 +818,7 @@ int main(void)
 		{ "another space's memory is read without faulting it in", peeking },
 		{ "futex words of one shared page have one key", futex_keys },
 		{ "the end of a lease takes its mappings away everywhere", leases },
+		{ "the end of a lease leaves what is mapped in its place meanwhile", lease_ends_beside_unmap },
 	};
 
 	return host_main(cases, ARRAY_SIZE(cases));
