@@ -52,6 +52,9 @@ void object_free(struct object *o)
 }
 
 #define RELEASE_DEPTH 8
+/* Their ends let others have their turn: the last reference may not be dropped under a lock. */
+#define RELEASES_IN_PIECES (1ull << OBJ_TABLE | 1ull << OBJ_VSPACE | 1ull << OBJ_VMO | 1ull << OBJ_CONTENT | \
+			    1ull << OBJ_DESCRIPTOR | 1ull << OBJ_WAITSET | 1ull << OBJ_THREAD | 1ull << OBJ_TASK | 1ull << OBJ_PAGER)
 
 /*
  * An object's end drops others, and so on along chains as long as a user likes (leases, pools, tasks that hold
@@ -63,6 +66,8 @@ void object_release(struct object *o)
 	struct thread *t = current;
 
 	KASSERT(o->type < OBJ_TYPES && release_of[o->type]);
+	if (1ull << o->type & RELEASES_IN_PIECES)
+		lock_check_none();
 	if (t->release_depth >= RELEASE_DEPTH) {
 		o->koid = (uint64_t)t->release_later;
 		t->release_later = o;
