@@ -12,7 +12,7 @@ docs_calls = $(addprefix docs/reference/calls/,README.md \
 	thread_clear.md thread_base.md thread_yield.md thread_priority.md thread_affinity.md \
 	thread_query.md descriptor_create.md descriptor_read.md descriptor_write.md descriptor_readv.md \
 	descriptor_writev.md descriptor_read_at.md descriptor_write_at.md descriptor_seek.md \
-	descriptor_flags.md descriptor_attributes.md descriptor_resize.md descriptor_punch.md \
+	descriptor_flags.md descriptor_attributes.md descriptor_resize.md descriptor_allocate.md descriptor_punch.md \
 	descriptor_poll.md content_create.md content_attributes.md content_set.md content_deny_write.md \
 	pipe_create.md pipe_object.md pipe_query.md pipe_resize.md counter_create.md counter_signal.md \
 	counter_clear.md counter_wait.md timer_create.md timer_arm.md timer_query.md futex_wait.md \

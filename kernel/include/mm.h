@@ -109,6 +109,7 @@ struct frame *vmo_peek(struct vmo *v, uint64_t page);
  * E_NOMEM; E_OVERFLOW beyond the end; E_NOSPACE from a pager. */
 status_t vmo_page(struct vmo *v, uint64_t page, bool write, struct pool *payer, struct frame **out);
 status_t vmo_set_size(struct vmo *v, uint64_t size);	/* shrinking zaps mappings before frames are freed, zeroes the tail */
+status_t vmo_allocate(struct vmo *v, uint64_t offset, uint64_t end, struct pool *payer);
 status_t vmo_zero_range(struct vmo *v, uint64_t offset, uint64_t len);
 /* plain copies between kernel memory and a vmo; size is checked: short counts at the end */
 int64_t vmo_copy_out(struct vmo *v, uint64_t offset, void *to, uint64_t len);
@@ -148,6 +149,7 @@ status_t content_open_check(struct content *c, uint32_t desc_flags);	/* E_TXTBUS
 void content_close(struct content *c, uint32_t desc_flags);
 void content_fill_attr(struct content *c, struct content_attr *a);
 status_t content_resize(struct content *c, uint64_t size, uint64_t ceiling);
+status_t content_allocate(struct content *c, uint64_t offset, uint64_t end, uint64_t ceiling);
 status_t content_punch(struct content *c, uint64_t offset, uint64_t len);	/* zero a range, drop its frames */
 
 uint64_t content_told_take(struct notice *tells);	/* which events a NOTICE_TELL speaks of; endpoint.lock is held */

@@ -370,6 +370,28 @@ status_t content_resize(struct content *c, uint64_t size, uint64_t ceiling)
 
 int64_t content_set_size(struct content *c, uint64_t size) { return resize(c, size, ~0ull, false); }
 
+/* Room for [offset, end), so that writing there cannot be E_NOSPACE; it grows to end. */
+status_t content_allocate(struct content *c, uint64_t offset, uint64_t end, uint64_t ceiling)
+{
+	uint64_t size;
+	status_t s;
+
+	REQUIRE(!(c->tell & TELL_FIRST_WRITE) && !c->vmo->paged, E_NOT_HERE);
+	s = write_begin(c);
+	REQUIRE(s == 0, s);
+	size = vmo_size(c->vmo);
+	if (end > size && c->seals & SEAL_GROW)
+		s = E_PERM;
+	else if (end > size && end > ceiling)
+		s = E_FBIG;
+	else
+		s = vmo_allocate(c->vmo, offset, end, c->object.pool);
+	if (s == 0)
+		touch_write(c);
+	write_end(c);
+	return s == E_NOMEM ? E_NOSPACE : s;
+}
+
 status_t content_punch(struct content *c, uint64_t offset, uint64_t len)
 {
 	status_t s;

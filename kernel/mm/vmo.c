@@ -416,6 +416,28 @@ status_t vmo_set_size(struct vmo *v, uint64_t size)
 	return 0;
 }
 
+/*
+ * A frame for each hole of [offset, end), to which it grows.  When it fails it is as long as before; holes before
+ * that end stay filled.  As vmo_set_size.
+ */
+status_t vmo_allocate(struct vmo *v, uint64_t offset, uint64_t end, struct pool *payer)
+{
+	uint64_t old = vmo_size(v);
+	status_t s = end > old ? vmo_set_size(v, end) : 0;
+	struct frame *f;
+
+	for (uint64_t page = offset >> 12; s == 0 && page < pages_of(end); page++) {
+		s = vmo_page(v, page, false, payer, &f);
+		if (s == 0)
+			frame_put(f);
+		if (s == 0 && page % PREEMPT_PAGES == 0 && !preempt_point())
+			s = E_GONE;
+	}
+	if (s < 0 && end > old)
+		(void)vmo_set_size(v, old);
+	return s;
+}
+
 /* Whole pages become holes, parts are zeroed.  Mappings see it when this returns. */
 status_t vmo_zero_range(struct vmo *v, uint64_t offset, uint64_t len)
 {

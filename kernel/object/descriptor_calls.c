@@ -141,6 +141,19 @@ int64_t sys_descriptor_resize(uint64_t fd, uint64_t size)
 	return s;
 }
 
+int64_t sys_descriptor_allocate(uint64_t fd, uint64_t offset, uint64_t len)
+{
+	struct descriptor *d;
+	struct content *c;
+	uint64_t end = offset + len;
+	status_t s = content_of(fd, DESC_WRITE, &d, &c);
+
+	REQUIRE(s == 0, s);
+	s = end < offset ? E_INVAL : content_allocate(c, offset, end, current->task->ceiling_file_size);
+	object_put(&d->object);
+	return s;
+}
+
 int64_t sys_descriptor_punch(uint64_t fd, uint64_t offset, uint64_t len)
 {
 	struct descriptor *d;

@@ -244,6 +244,11 @@ status_t content_open_check(struct content *c, uint32_t flags)
 void content_close(struct content *c, uint32_t flags) { c->writers -= flags & DESC_WRITE ? 1 : 0; }
 void content_fill_attr(struct content *c, struct content_attr *a) { (void)c, memset(a, 0, sizeof(*a)); }
 status_t content_resize(struct content *c, uint64_t size, uint64_t ceiling) { (void)c, (void)size, (void)ceiling; return 0; }
+status_t content_allocate(struct content *c, uint64_t offset, uint64_t end, uint64_t ceiling)
+{
+	(void)c, (void)offset, (void)end, (void)ceiling;
+	return 0;
+}
 status_t content_punch(struct content *c, uint64_t offset, uint64_t len) { (void)c, (void)offset, (void)len; return 0; }
 int64_t vmo_seek_data(struct vmo *v, uint64_t offset) { (void)v; return (int64_t)offset; }
 int64_t vmo_seek_hole(struct vmo *v, uint64_t offset) { (void)v, (void)offset; return sizeof(file); }

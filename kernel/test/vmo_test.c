@@ -187,11 +187,13 @@ static void ceilings(void)
 
 	CHECK(content_write(c, 0, BUF, 100, 60, &end) == 60 && content_write(c, 60, BUF, 1, 60, &end) == E_FBIG);
 	CHECK(content_resize(c, 61, 60) == E_FBIG && content_resize(c, 60, 60) == 0);
+	CHECK(content_allocate(c, 0, 61, 60) == E_FBIG && vmo_size(c->vmo) == 60);
 	CHECK(content_resize(c, ~0ull, ~0ull) == E_FBIG);
 	CHECK(content_write(c, 1ull << 62, BUF, 1, ~0ull, &end) == E_FBIG);
 	c->seals = SEAL_GROW | SEAL_SHRINK;
 	CHECK(content_write(c, 50, BUF, 100, ~0ull, &end) == 10 && content_write(c, 60, BUF, 1, ~0ull, &end) == E_PERM);
 	CHECK(content_resize(c, 0, ~0ull) == E_PERM && content_resize(c, 100, ~0ull) == E_PERM);
+	CHECK(content_allocate(c, 0, 61, ~0ull) == E_PERM && content_allocate(c, 0, 60, ~0ull) == 0);
 	c->seals = SEAL_WRITE;
 	CHECK(content_write(c, 0, BUF, 1, ~0ull, &end) == E_PERM && content_punch(c, 0, 1) == E_PERM);
 	c->seals = 0;
@@ -253,6 +255,10 @@ static void quota(void)
 	CHECK(content_write(c, PG(3), BUF, PG(1), ~0ull, &end) == E_NOSPACE && vmo_size(c->vmo) == PG(3));
 	current->task->task_pool = before;
 	CHECK(writer->used == 0);
+	CHECK(content_resize(c, PG(1) + 10, ~0ull) == 0);
+	CHECK(content_allocate(c, 0, PG(9), ~0ull) == E_NOSPACE && vmo_size(c->vmo) == PG(1) + 10 && c->vmo->npages == 2);
+	CHECK(content_allocate(c, PG(5), PG(6) + 1, ~0ull) == E_NOSPACE && vmo_size(c->vmo) == PG(1) + 10);
+	CHECK(content_allocate(c, PG(2), PG(2) + 1, ~0ull) == 0 && vmo_size(c->vmo) == PG(2) + 1 && c->vmo->npages == 3);
 	object_put(&c->object);
 	CHECK(p->used == 0);
 	object_put(&p->object);

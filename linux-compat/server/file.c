@@ -486,11 +486,10 @@ static void file_ioctl(struct request *r, struct file *f)
 		request_reply(r, -ENOTTY);
 }
 
-/* Holes are punched on the Descriptor itself, a native call; here are growth and refusals. */
+/* What a Descriptor does itself, by a native call, it has done; here are the refusals. */
 static void file_fallocate(struct request *r, struct file *f)
 {
-	struct content_attr attr;
-	uint64_t end;
+	int64_t end;
 
 	if (!(r->access & DESC_WRITE))
 		request_reply(r, -EBADF);
@@ -502,16 +501,10 @@ static void file_fallocate(struct request *r, struct file *f)
 		request_reply(r, S_ISDIR(f->inode->mode) ? -EISDIR : -ENODEV);
 	else if (r->words[1] != 0)
 		request_reply(r, -EOPNOTSUPP);
-	else if (__builtin_add_overflow(r->words[2], r->words[3], &end) || (int64_t)end < 0)
-		request_reply(r, -EFBIG);
-	else if (tess_content_attributes(f->inode->content, &attr) < 0)
-		request_reply(r, -EIO);
-	else if (end <= attr.size)
-		request_reply(r, 0);
-	else if (end > process_rlimit(r->process, RLIMIT_FSIZE))
+	else if (__builtin_add_overflow((int64_t)r->words[2], (int64_t)r->words[3], &end))
 		request_reply(r, -EFBIG);
 	else
-		request_reply(r, inode_truncate(f->inode, process_cred(r->process), end));
+		request_reply(r, -ENOSPC);	/* larger than any Content */
 }
 
 static void file_fd_path(struct request *r, struct file *f)

@@ -363,9 +363,14 @@ int64_t sys_fallocate(uint64_t fd, uint64_t mode, uint64_t offset, uint64_t len)
 		r = tess_descriptor_punch((handle_t)fd, offset, len);
 		return r == E_ACCESS ? -EBADF : r == E_NOT_HERE || r == E_TYPE ? -ENODEV : result(r);
 	}
-	request(LX_FALLOCATE, (uint32_t)mode, offset, len);
+	if (!(uint32_t)mode && offset + len <= FILE_SIZE_MAX) {
+		r = tess_descriptor_allocate((handle_t)fd, offset, len);
+		if (r != E_NOT_HERE && r != E_TYPE && r != E_INVAL)
+			return r == E_FBIG ? io_error(r) : result(r);
+	}
+	request(LX_FALLOCATE, (uint32_t)mode, offset, len);	/* who will not do it says why */
 	r = request_file(fd);
-	return r == -ENOTTY ? -ESPIPE : size_error(r, offset + len);
+	return r == -ENOTTY ? -ESPIPE : r;
 }
 
 static int64_t fd_sync(uint64_t fd, uint64_t data_only)

@@ -109,6 +109,39 @@ TEST("tmpfs takes size and mode; when it is full, write is ENOSPC")
 	CHECK_EQ(umount("m"), 0);
 }
 
+TEST("fallocate takes room in the file system: it is ENOSPC when there is none, and then the size stays")
+{
+	static const char word[] = "kept";
+	struct stat now;
+	struct statfs before, fs;
+	char back[5] = "";
+	int fd;
+
+	mounts_prepare();
+	tmpfs_mount("m", "size=256k");
+	fd = open("m/f", O_RDWR | O_CREAT, 0644);
+	CHECK_EQ(pwrite(fd, word, 4, 10000), 4);
+	CHECK_EQ(statfs("m", &before), 0);
+	CHECK_ERR(fallocate(fd, 0, 0, 1 << 20), ENOSPC);
+	CHECK_ERR(fallocate(fd, 0, 1 << 20, 1 << 20), ENOSPC);
+	CHECK_ERR(fallocate(fd, 0, 0, 1LL << 62), ENOSPC);
+	CHECK_ERR(fallocate(fd, 0, INT64_MAX, 1), EFBIG);
+	CHECK_EQ(fstat(fd, &now), 0);
+	CHECK_EQ(now.st_size, 10004);
+	CHECK_EQ(fallocate(fd, 0, 4000, 100000), 0);
+	CHECK_EQ(fstat(fd, &now), 0);
+	CHECK_EQ(now.st_size, 104000);
+	CHECK(now.st_blocks >= 100000 / 512);
+	CHECK_EQ(statfs("m", &fs), 0);
+	CHECK(before.f_bfree - fs.f_bfree >= 20);
+	CHECK_EQ(pread(fd, back, 4, 10000), 4);
+	CHECK_EQ(strcmp(back, word), 0);
+	CHECK_EQ(pread(fd, back, 4, 103000), 4);
+	CHECK_EQ(memcmp(back, "\0\0\0\0", 4), 0);
+	close(fd);
+	CHECK_EQ(umount("m"), 0);
+}
+
 TEST("a bind mount shows a directory or file at a second place")
 {
 	struct stat a, b;
