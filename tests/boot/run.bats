@@ -220,3 +220,79 @@ setup() {
 	[ "$status" -eq 125 ]
 	[[ $output == "tessera: /no/such/folder/x.iso: No such file or directory" ]]
 }
+
+@test "a run that is killed takes its QEMU with it" {
+	local signal
+	for signal in QUIT KILL; do
+		mkfifo "$BATS_TEST_TMPDIR/in.$signal" "$BATS_TEST_TMPDIR/out.$signal"
+		guest --qemu "-pidfile $BATS_TEST_TMPDIR/pid.$signal" -- sh -c 'echo up; cat' \
+			< "$BATS_TEST_TMPDIR/in.$signal" > "$BATS_TEST_TMPDIR/out.$signal" 2> "$err" &
+		exec 4> "$BATS_TEST_TMPDIR/in.$signal"
+		read -r line < "$BATS_TEST_TMPDIR/out.$signal"
+		kill -$signal $(ps -o ppid= -p "$(cat "$BATS_TEST_TMPDIR/pid.$signal")")
+		timeout 60 tail --pid="$(cat "$BATS_TEST_TMPDIR/pid.$signal")" -f /dev/null
+		exec 4>&-
+		wait $! || true
+	done
+}
+
+@test "messages that nobody can read change no exit status" {
+	run bash -c '"$0" run --timeout 60 --verbose -- sh -c "exit 3" 2> /dev/full' "$TESSERA"
+	equals "$status" 3
+	run bash -c '"$0" run --timeout 60 --mem 1M -- true 2> /dev/full' "$TESSERA"
+	equals "$status" 125
+	run bash -c '"$0" nosuch 2> /dev/full' "$TESSERA"
+	equals "$status" 125
+}
+
+@test "a stdin that cannot be read is one clear line" {
+	run bash -c '"$0" run --timeout 60 -- cat < /' "$TESSERA"
+	equals "$status" 125
+	equals "$output" "tessera: stdin is a folder"
+	run bash -c '"$0" run --timeout 60 -- cat 0> "$1"' "$TESSERA" "$out"
+	equals "$status" 125
+	equals "$output" "tessera: stdin: Bad file descriptor"
+}
+
+@test "a host without room for the guest's files is one clear line that names the place" {
+	run bash -c 'ulimit -f 100; "$0" run --timeout 60 -- true' "$TESSERA"
+	equals "$status" 125
+	equals "$output" "tessera: ${TMPDIR:-/tmp}: File too large"
+}
+
+@test "an ISO that cannot be written whole leaves the one that was there" {
+	cd "$BATS_TEST_TMPDIR"
+	echo old > old.iso
+	head -c 200000 /dev/zero > new.iso
+	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(dirname "$TESSERA")/tools/qemu run python3 -c '
+import iso, resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+iso.output_write("new.iso", "old.iso")'
+	[[ $output == *"File too large: '"'old.iso'"'" ]]
+	equals "$(cat old.iso)" old
+	[ ! -e old.iso.part ]
+}
+
+@test "a folder for temporary files with a comma or a long name does no harm" {
+	local folder
+	for folder in "$BATS_TEST_TMPDIR/a,b c" "$BATS_TEST_TMPDIR/$(printf '%0100d' 0)"; do
+		mkdir "$folder"
+		TMPDIR=$folder run guest -- echo fine
+		equals "$output" fine
+	done
+}
+
+@test "a build folder that is up to date need not be writable" {
+	local tree=/tmp/tessera-test.$$ user=()
+	[ "$(id -u)" -ne 0 ] || user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	mkdir -p "$tree/build"
+	cp "$TESSERA" "$tree/tessera"
+	touch "$tree/configure.ac"
+	chmod 755 "$tree" "$tree/build"
+	touch -d '1 minute' "$tree/build/.built"
+	chmod 555 "$tree/build"
+	run env -u TESSERA_BUILD -u TESSERA_NO_BUILD "${user[@]}" "$tree/tessera" build
+	rm -rf "$tree"
+	equals "$output" ""
+	equals "$status" 0
+}

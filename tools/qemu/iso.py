@@ -43,6 +43,19 @@ def menu_quote(words):
     return " ".join("'" + word.replace("'", "'\\''") + "'" for word in words.split())
 
 
+def output_write(made, output):
+    """A file there is replaced once all of the new one is written; a device is written to."""
+    whole = output if os.path.exists(output) and not os.path.isfile(output) else output + ".part"
+    try:
+        shutil.copyfile(made, whole)
+        if whole != output:
+            os.replace(whole, output)
+    except OSError as error:
+        if whole != output and os.path.exists(whole):
+            os.unlink(whole)
+        raise OSError(error.errno, error.strerror or str(error), output) from error
+
+
 def iso_build(output, kernel, archive, command_line):
     tools_check()
     with tempfile.TemporaryDirectory(prefix="tessera-iso-") as folder:
@@ -59,4 +72,4 @@ def iso_build(output, kernel, archive, command_line):
                                 check=False)
         if result.returncode or not os.path.exists(os.path.join(folder, "iso")):
             raise IsoError("grub-mkrescue failed:\n" + result.stdout[-2000:])
-        shutil.move(os.path.join(folder, "iso"), output)
+        output_write(os.path.join(folder, "iso"), output)

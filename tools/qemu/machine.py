@@ -7,8 +7,10 @@ there; a kernel is loaded directly (PVH) or from an ISO (GRUB, BIOS or UEFI).
 COM1 is the console, COM2 the relay's line. isa-debug-exit lets the guest say how it ended; with
 -no-reboot a triple fault also ends QEMU with status 0, so that status alone proves nothing.
 """
+import ctypes
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -22,6 +24,8 @@ import newc    # noqa: E402
 
 LINUX_WORDS = ["console=ttyS0", "mitigations=off", "init_on_alloc=0", "panic=-1"]
 DEBUG_EXIT_PASS = 33    # what QEMU exits with after the guest wrote 16 to the port
+SOCKET_PATH_MAX = 107
+PR_SET_PDEATHSIG = 1
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 
@@ -120,6 +124,12 @@ def additions(adds, present):
         yield from entries
 
 
+def folder_of_folders():
+    """Where a Machine has its folder. A socket's path is short, and QEMU takes a comma for the next option."""
+    wanted = tempfile.gettempdir()
+    return "/tmp" if "," in wanted or len(wanted) > SOCKET_PATH_MAX - 40 else wanted
+
+
 class Machine:
     """What one boot is made of. Files made for it live in a folder that close() removes."""
 
@@ -139,7 +149,7 @@ class Machine:
         self.kernel_file = None    # replaces the build's kernel
         self.command = None    # argv of the command that process 1 runs for us
         self.extra = []        # further QEMU arguments
-        self.folder = tempfile.mkdtemp(prefix="tessera-")
+        self.folder = tempfile.mkdtemp(prefix="tessera-", dir=folder_of_folders())
 
     def close(self):
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -251,8 +261,10 @@ class Machine:
 
 
 def start(arguments, **files):
-    """Start QEMU so that a ^C at the terminal is ours to handle, not QEMU's."""
+    """Start QEMU so that a ^C at the terminal is ours to handle, not QEMU's, and that it ends when we do."""
+    libc = ctypes.CDLL(None)
     try:
-        return subprocess.Popen(arguments, start_new_session=True, **files)
+        return subprocess.Popen(arguments, start_new_session=True,
+                                preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL), **files)
     except OSError as error:
         raise MachineError(f"{arguments[0]}: {error.strerror}") from error

@@ -1,6 +1,7 @@
 """What `./tessera` does once everything is built: shell, run, debug, iso."""
 import argparse
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -26,7 +27,9 @@ HELP = {
 
 
 def say(text):
-    print(f"tessera: {text}", file=sys.stderr, flush=True)
+    """To stderr, if anybody takes it: what cannot be told changes no exit status."""
+    with contextlib.suppress(OSError):
+        os.write(2, os.fsencode(f"tessera: {text}\n"))
 
 
 # --- arguments ---------------------------------------------------------------------------------
@@ -48,7 +51,7 @@ def seconds(text):
         value = float(text)
     except ValueError:
         value = 0
-    if value <= 0:
+    if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text}: not a time in seconds")
     return value
 
@@ -163,7 +166,10 @@ class Log:
             file.seek(self.shown)
             data = file.read()
         self.shown += len(data)
-        os.write(2, data.replace(b"\r", b""))
+        try:
+            os.write(2, data.replace(b"\r", b""))
+        except OSError:
+            self.live = False       # its reader has gone; the command goes on
 
     def tail(self):
         if self.live or not os.path.exists(self.path):
@@ -179,8 +185,9 @@ class Log:
         if panics:
             say("its kernel panicked")
         say(f"the end of its console log (of {len(lines)} lines):")
-        for line in lines[max(0, first):]:
-            print(f"  | {line}", file=sys.stderr)
+        with contextlib.suppress(OSError):
+            for line in lines[max(0, first):]:
+                os.write(2, os.fsencode(f"  | {line}\n"))
 
 
 def stdin_wanted():
@@ -322,8 +329,8 @@ def terminate(number, _):
 
 def main():
     args = arguments_parse()
-    signal.signal(signal.SIGTERM, terminate)
-    signal.signal(signal.SIGHUP, terminate)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, terminate)
     verbs = {"shell": shell, "run": run, "debug": debug, "iso": iso_make}
     try:
         return verbs[args.verb](args)
@@ -331,7 +338,8 @@ def main():
         say(error)
         return NO_GUEST
     except OSError as error:
-        name = error.filename2 or error.filename
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        name = error.filename2 or error.filename or full and machine.folder_of_folders()
         say(f"{name}: {error.strerror}" if name else error.strerror or error)
         return NO_GUEST
     except KeyboardInterrupt:

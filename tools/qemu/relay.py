@@ -61,7 +61,10 @@ class Relay:
             self.send(b"I")
 
     def stdin_relay(self):
-        data = os.read(self.stdin, self.credit)
+        try:
+            data = os.read(self.stdin, self.credit)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, "stdin") from error
         if data:
             self.credit -= len(data)
             self.send(b"i", data)
