@@ -134,8 +134,8 @@ void memory_shortage(struct process *sufferer)
 }
 
 /*
- * p leads the session of the console: the last of the memory, of its user's share and, unless that is root's
- * already, of all, is its own, so that somebody can always answer.
+ * p leads the session of the console: the last of its user's share is its own, so that it can always answer.  The
+ * last of all stays root's, whoever has logged in here.
  */
 void memory_favour(const struct process *p)
 {
@@ -145,8 +145,7 @@ void memory_favour(const struct process *p)
 	if (!p->image || p->image->pool == H_NONE || tess_pool_query(server_pool, &info) < 0)
 		return;
 	reserve = info.limit_bytes / 64 < RESERVE_MAX ? info.limit_bytes / 64 : RESERVE_MAX;
-	if ((p->user->uid != 0 && tess_pool_reserve(server_pool, reserve, p->image->pool) < 0) ||
-	    tess_pool_reserve(p->user->pool, reserve, p->image->pool) < 0)
+	if (tess_pool_reserve(p->user->pool, reserve, p->image->pool) < 0)
 		server_log("no memory is reserved for process %u", p->pid);
 }
 

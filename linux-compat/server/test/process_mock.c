@@ -19,6 +19,7 @@ struct utcb *rt_single_utcb;
 uint8_t mock_line_out[65536];
 uint32_t mock_line_len, mock_line_capacity;
 int mock_power = -1;
+handle_t mock_favoured;
 uint32_t mock_exec_mode = 0755, mock_exec_uid;
 int mock_exec_error;
 uint64_t mock_slow_badge;
@@ -154,7 +155,12 @@ int64_t tess_thread_affinity(handle_t h, uint64_t t, uint64_t m) { (void)h, (voi
 static int64_t handle_new(void) { return 0x80000000u + next_handle++; }
 status_t tess_handle_close(handle_t h) { (void)h; return 0; }
 int64_t tess_pool_create(handle_t h, uint64_t l) { (void)h, (void)l; return handle_new(); }
-status_t tess_pool_reserve(handle_t h, uint64_t bytes, handle_t child) { (void)h, (void)bytes, (void)child; return 0; }
+status_t tess_pool_reserve(handle_t h, uint64_t bytes, handle_t child)
+{
+	if (h == server_pool && bytes)
+		mock_favoured = child;
+	return 0;
+}
 status_t tess_pool_query(handle_t h, const volatile void *p)
 {
 	(void)h;

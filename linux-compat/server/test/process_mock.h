@@ -44,6 +44,7 @@ uint64_t mock_call_from(uint64_t badge, uint64_t op, uint64_t w1, uint64_t w2, u
 uint64_t mock_exec(struct process *p, const char *path);
 uint64_t mock_feed(uint32_t line, const void *data, uint32_t len);
 void mock_cancel(uint64_t token);
+extern handle_t mock_favoured;		/* whose pool has the last of all memory */
 extern uint64_t mock_slow_badge;		/* the task that takes its time to die ... */
 void mock_slow_death(void);		/* ... until this */
 void mock_time(uint64_t ns);		/* let so much time pass, firing timers */

@@ -420,6 +420,26 @@ static void a_thousand_forks_leave_nothing(void)
 	mock_end();
 }
 
+/* An ordinary user has logged in at the console, and out again. */
+static void the_last_of_the_memory_stays_roots(void)
+{
+	struct process *a, *b;
+	handle_t roots;
+
+	mock_start();
+	roots = process_init->user->pool;
+	CHECK(mock_favoured == roots);
+	memory_favour(process_init);
+	CHECK(mock_favoured == roots);
+	a = mock_fork(process_init);
+	mock_call(a, LX_SETIDS, LX_SETUID, 1000, 0);
+	b = mock_fork(a);
+	CHECK(b->user->uid == 1000);
+	memory_favour(b);
+	CHECK(mock_favoured == roots);
+	mock_end();
+}
+
 static const struct tap_case process_cases[] = {
 	{ "an exit is seen after the kernel's death notice, not before", an_exit_is_seen_after_the_death_notice },
 	{ "wait selects its children", wait_selects_its_children },
@@ -444,6 +464,7 @@ static const struct tap_case process_cases[] = {
 	{ "reboot powers off in order, for root alone", reboot_powers_off_in_order },
 	{ "the log is for root alone", the_log_is_for_root_alone },
 	{ "nobody else speaks for a process", nobody_else_speaks_for_a_process },
+	{ "the last of the memory stays root's, whoever leads the console", the_last_of_the_memory_stays_roots },
 	{ "a thousand forks leave nothing behind", a_thousand_forks_leave_nothing },
 };
 static const unsigned process_count_cases = sizeof(process_cases) / sizeof(process_cases[0]);
