@@ -365,12 +365,37 @@ int64_t sys_copy_file_range(uint64_t in, uint64_t in_offset, uint64_t out, uint6
 	return r;
 }
 
+/*
+ * What leaves a pipe for another must fit into that, for it could not be put back: wait for room first, if the pipe
+ * is full, and cut *len at it.  Nobody reads: the write will tell.
+ */
+static int64_t room_wait(uint64_t out, bool now, uint64_t *len)
+{
+	struct poll_item item = { (uint32_t)out, POLL_OUT, 0 };
+	struct pipe_info room;
+
+	while (tess_pipe_query((handle_t)out, &room) >= 0 && room.readers) {
+		int64_t r;
+
+		if (room.capacity > room.bytes) {
+			if (*len > room.capacity - room.bytes)
+				*len = room.capacity - room.bytes;
+			break;
+		}
+		if (now)
+			return -EAGAIN;
+		r = tess_descriptor_poll(&item, 1, DEADLINE_NEVER);
+		if (r < 0)
+			return status_errno(r);
+	}
+	return 0;
+}
+
 /* splice(2): one end must be a pipe; a chunk at a time, as much as there is. */
 int64_t sys_splice(uint64_t in, uint64_t in_offset, uint64_t out, uint64_t out_offset, uint64_t len, uint64_t flags)
 {
 	struct copy_end from, to;
 	struct handle_info a, b;
-	struct pipe_info room;
 	int64_t r;
 
 	if ((uint32_t)flags & ~15u)
@@ -390,13 +415,10 @@ int64_t sys_splice(uint64_t in, uint64_t in_offset, uint64_t out, uint64_t out_o
 	if (r < 0)
 		return r;
 	from.now = a.object_type == OBJ_PIPE && flags & SPLICE_F_NONBLOCK;
-	/* what leaves a file must fit into the pipe: it could not be put back from there */
-	if (b.object_type == OBJ_PIPE && tess_pipe_query((handle_t)out, &room) >= 0) {
-		if (room.capacity <= room.bytes && room.readers && flags & SPLICE_F_NONBLOCK)
-			return -EAGAIN;
-		if (room.capacity > room.bytes && len > room.capacity - room.bytes)
-			len = room.capacity - room.bytes;
-	}
+	if (b.object_type == OBJ_PIPE && len)
+		r = room_wait(out, flags & SPLICE_F_NONBLOCK || b.desc_flags & DESC_NONBLOCK, &len);
+	if (r < 0)
+		return r;
 	r = copy_between(&from, &to, len < COPY_CHUNK ? len : COPY_CHUNK, false);
 	if (r >= 0 && (end_store(&from, in_offset) || end_store(&to, out_offset)))
 		return -EFAULT;

@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
@@ -93,6 +94,36 @@ TEST("splice moves between a pipe and a file, and needs a pipe on one side")
 	CHECK_ERR(splice(ends[0], &at, file, NULL, 1, 0), ESPIPE);
 	CHECK_EQ(close(ends[1]), 0);
 	CHECK_EQ(splice(ends[0], NULL, file, NULL, 1, 0), 0);
+}
+
+static void on_alarm(int signal) { (void)signal; }
+
+TEST("a signal that ends a splice into a full pipe loses nothing")
+{
+	const struct itimerval often = { { 0, 20000 }, { 0, 20000 } }, never = { { 0, 0 }, { 0, 0 } };
+	struct sigaction interrupt = { .sa_handler = on_alarm };
+	static char page[4096];
+	int from[2], to[2], file, held;
+
+	CHECK_EQ(pipe(from), 0);
+	CHECK_EQ(pipe(to), 0);
+	CHECK_EQ(fcntl(to[1], F_SETPIPE_SZ, 4096), 4096);
+	CHECK_EQ(write(to[1], page, 4096), 4096);
+	CHECK_EQ(write(from[1], "abc", 3), 3);
+	file_write("file", "abcdef");
+	file = open("file", O_RDONLY);
+	CHECK_EQ(sigaction(SIGALRM, &interrupt, NULL), 0);
+	CHECK_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
+	CHECK_ERR(splice(from[0], NULL, to[1], NULL, 3, 0), EINTR);
+	CHECK_ERR(splice(file, NULL, to[1], NULL, 3, 0), EINTR);
+	CHECK_EQ(setitimer(ITIMER_REAL, &never, NULL), 0);
+	CHECK_EQ(ioctl(from[0], FIONREAD, &held), 0);
+	CHECK_EQ(held, 3);
+	CHECK_EQ(lseek(file, 0, SEEK_CUR), 0);
+	CHECK_EQ(read(to[0], page, 4096), 4096);
+	CHECK_EQ(splice(from[0], NULL, to[1], NULL, 16, 0), 3);
+	CHECK_EQ(read(to[0], page, 16), 3);
+	CHECK_EQ(memcmp(page, "abc", 3), 0);
 }
 
 TEST("copy_file_range copies within a file where the pieces do not overlap")
