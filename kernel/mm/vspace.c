@@ -457,10 +457,19 @@ static bool map_extend(struct vspace *vs, uint64_t addr, uint64_t len, const str
 	return true;
 }
 
-/* addr is decided and the range is empty.  `leaving` pages, mapped now, are about to go and do not count. */
-static int64_t map_at(struct vspace *vs, uint64_t addr, uint64_t len, const struct mapping *like, uint64_t leaving)
+/* How many pages of it there still are. */
+static uint64_t leaving_pages(struct vspace *vs, const struct leaving *old)
 {
-	uint64_t staying = vs->mapped_pages - MIN(vs->mapped_pages, leaving);
+	struct mapping *m = mapping_at(vs, old->addr);
+
+	return m ? (MIN(m->end, old->end) - old->addr) >> 12 : 0;
+}
+
+/* addr is decided and the range is empty.  What is `old` (NULL: nothing) is about to go and does not count. */
+static int64_t map_at(struct vspace *vs, uint64_t addr, uint64_t len, const struct mapping *like,
+		      const struct leaving *old)
+{
+	uint64_t staying = vs->mapped_pages - (unlikely(old) ? leaving_pages(vs, old) : 0);
 	struct mapping *m;
 
 	REQUIRE(len >> 12 <= vs->limit_pages && staying <= vs->limit_pages - (len >> 12), E_NOMEM);
@@ -491,11 +500,11 @@ static bool place_ok(uint64_t addr, uint64_t len)
 /*
  * Map what `like` describes (kind, flags, object, offset; its references stay the caller's) at addr with
  * MAP_FIXED_ABI, or MAP_FIXED_EMPTY (E_EXIST), else where there is room, near addr if that is free.
- * len is page aligned; the limit of the space is for what is left when `leaving` pages have gone.  The address,
- * or E_INVAL, E_NOMEM.
+ * len is page aligned; the limit of the space is for what is left when `old` has gone.  The address, or E_INVAL,
+ * E_NOMEM.
  */
 int64_t vspace_map_moved(struct vspace *vs, uint64_t addr, uint64_t len, uint64_t flags, struct mapping *like,
-			 uint64_t leaving)
+			 const struct leaving *old)
 {
 	bool fixed = flags & (MAP_FIXED_ABI | MAP_FIXED_EMPTY);
 	int64_t s;
@@ -514,7 +523,7 @@ int64_t vspace_map_moved(struct vspace *vs, uint64_t addr, uint64_t len, uint64_
 	if (!fixed && (!addr || !place_ok(addr, len) || addr < vs->lo || addr + len > vs->hi ||
 		       !range_free(vs, addr, len)))
 		addr = range_find(vs, len);
-	s = addr ? map_at(vs, addr, len, like, leaving) : E_NOMEM;
+	s = addr ? map_at(vs, addr, len, like, old) : E_NOMEM;
 	if (s < 0)
 		vs->free_hint = vs->hi;		/* range_find may have counted on it */
 	spin_unlock(&vs->object.lock);
@@ -523,7 +532,7 @@ int64_t vspace_map_moved(struct vspace *vs, uint64_t addr, uint64_t len, uint64_
 
 int64_t vspace_map_like(struct vspace *vs, uint64_t addr, uint64_t len, uint64_t flags, struct mapping *like)
 {
-	return vspace_map_moved(vs, addr, len, flags, like, 0);
+	return vspace_map_moved(vs, addr, len, flags, like, NULL);
 }
 
 /*

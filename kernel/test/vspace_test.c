@@ -591,6 +591,26 @@ static void remap_limited(void)
 	done(vs);
 }
 
+static struct vspace *raced;		/* where another CPU interferes */
+
+static void unmap_raced(void) { CHECK(vspace_unmap(raced, AT, PG(60)) == 0); }
+
+/* What another thread unmaps while it is being moved has left already: it does not count twice. */
+static void remap_limited_race(void)
+{
+	for (unsigned at = 1; at <= 4; at++) {
+		struct vspace *vs = raced = with_anon(60);
+
+		CHECK(vspace_map_anon(vs, AT + PG(100), PG(40), RW) == 0);
+		vs->limit_pages = 100;
+		host_race_at(&vs->object.lock, at, unmap_raced);
+		(void)sys_vspace_remap(H_SELF, AT, PG(60), PG(100), REMAP_MAY_MOVE | REMAP_FIXED, AT + PG(1000));
+		host_race_over();
+		CHECK(vs->mapped_pages <= 100);
+		done(vs);
+	}
+}
+
 static void remap_large(void)
 {
 	struct vspace *vs = with_anon(3000);
@@ -751,8 +771,6 @@ static void lease_ends_in_move(void)
 	done(vs);
 }
 
-static struct vspace *raced;
-
 static void replace_leased(void)
 {
 	CHECK(vspace_unmap(raced, AT, PG(2)) == 0 && vspace_map_anon(raced, AT, PG(2), RW) == 0);
@@ -812,6 +830,7 @@ int main(void)
 		{ "a large mapping moves in pieces", remap_large },
 		{ "a move that fails for want of memory has moved nothing", remap_starved },
 		{ "a move is within the ceiling if what it leaves is", remap_limited },
+		{ "a move of what goes meanwhile stays within the ceiling", remap_limited_race },
 		{ "an unmap that fails for want of memory has cleared nothing", unmap_starved },
 		{ "a utcb is taken away by its own thread alone", utcbs },
 		{ "a lease that ends during a move ends the new mapping, too", lease_ends_in_move },
