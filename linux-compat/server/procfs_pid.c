@@ -220,7 +220,7 @@ static int limits_text(const struct inode *i, struct process *who, struct text *
 		if (rows[n].unit)
 			text_printf(out, " %-10s\n", rows[n].unit);
 		else
-			text_printf(out, "\n");
+			text_printf(out, " \n");
 	}
 	return 0;
 }

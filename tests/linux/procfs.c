@@ -452,12 +452,14 @@ TEST("sys/kernel has hostname, ostype, osrelease, pid_max and random/uuid")
 
 TEST("limits shows the resource limits in Linux's table")
 {
-	struct rlimit limit = { 77, 99 };
+	struct rlimit limit = { 77, 99 }, none = { 0, 0 };
 
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	CHECK_EQ(setrlimit(RLIMIT_NICE, &none), 0);
 	file_read("/proc/self/limits", text, sizeof(text));
 	CHECK_EQ(strncmp(text, "Limit                     Soft Limit", 36), 0);
 	CHECK(strstr(text, "Max open files            77                   99   ") != NULL);
+	CHECK(strstr(text, "\nMax nice priority         0                    0                    \n") != NULL);
 }
 
 TEST("files of /proc have size 0, may be read in pieces, and refuse writing")
