@@ -28,6 +28,13 @@ works() {
 	cpus=4 works --smp 4 --cpu qemu64 --mem 64M
 }
 
+@test "PVH: more CPUs than can be used are left out, and the log says so" {
+	run guest --smp 17 --verbose -- nproc
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"1 CPUs are not used: 16 is the most"* && $'\n'$output$'\n' == *$'\n16\n'* ]]
+}
+
 @test "BIOS: an ISO on two CPUs" {
 	cpus=2 works --iso --smp 2
 }

@@ -57,9 +57,12 @@ static void madt_parse(const struct sdt *t)
 
 	acpi.lapic_phys = *(const uint32_t *)((const uint8_t *)t + 36);
 	for (; p + 2 <= end && p[1] >= 2; p += p[1]) {
-		if (p[0] == 0 && (p[4] & 1) && acpi.ncpus < ACPI_CPUS)
-			acpi.apic_ids[acpi.ncpus++] = p[3];
-		else if (p[0] == 1 && !acpi.ioapic_phys) {
+		if (p[0] == 0 && (p[4] & 1)) {
+			if (acpi.ncpus < ACPI_CPUS)
+				acpi.apic_ids[acpi.ncpus++] = p[3];
+			else
+				acpi.ncpus_left_out++;
+		} else if (p[0] == 1 && !acpi.ioapic_phys) {
 			acpi.ioapic_phys = *(const uint32_t *)(p + 4);
 			acpi.ioapic_gsi_base = *(const uint32_t *)(p + 8);
 		} else if (p[0] == 2 && p[3] < 16) {

@@ -245,6 +245,8 @@ _Noreturn void arch_ap_main(struct percpu *p)
 	scheduler_idle();
 }
 
+#define AP_START_NS 10000000000ull	/* an emulator on a busy host may let one wait for seconds */
+
 /* One after the other, each with the stack of its idle thread (made by the scheduler). */
 void arch_start_aps(void)
 {
@@ -254,6 +256,8 @@ void arch_start_aps(void)
 
 	if (limit && len == 1 && *limit >= '1' && *limit <= '9')
 		wanted = MIN(wanted, (uint32_t)(*limit - '0'));
+	if (acpi.ncpus_left_out)
+		kprintf("%u CPUs are not used: %u is the most\n", acpi.ncpus_left_out, ACPI_CPUS);
 	memcpy(phys_to_virt(0x8000), ap_start, (size_t)(ap_end - ap_start));
 	for (uint32_t i = 0; i < acpi.ncpus && cpu_count < wanted; i++) {
 		struct percpu *p = &percpu_of[cpu_count];
@@ -267,7 +271,7 @@ void arch_start_aps(void)
 		ap_stack = p->idle->arch.kstack_top;
 		__sync_synchronize();
 		apic_start_cpu(p->apic_id, 8);
-		for (deadline = arch_clock_ns() + 1000000000; !atomic_load(&p->online); )
+		for (deadline = arch_clock_ns() + AP_START_NS; !atomic_load(&p->online); )
 			if (arch_clock_ns() > deadline)
 				break;
 		if (!p->online) {

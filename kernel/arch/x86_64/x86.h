@@ -134,7 +134,7 @@ void clock_calibrate(void);
 /* acpi.c */
 #define ACPI_CPUS CPUS_MAX
 struct acpi_info {
-	uint32_t ncpus, apic_ids[ACPI_CPUS];
+	uint32_t ncpus, ncpus_left_out, apic_ids[ACPI_CPUS];
 	uint64_t lapic_phys, ioapic_phys;
 	uint32_t ioapic_gsi_base;
 	uint32_t isa_gsi[16];			/* where each ISA line arrives */
