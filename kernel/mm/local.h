@@ -71,6 +71,7 @@ static inline uint64_t mapping_page(const struct mapping *m, uint64_t addr)
 	return (m->offset + (addr - mapping_start(m))) >> 12;
 }
 struct mapping *mapping_at(struct vspace *vs, uint64_t addr);		/* containing addr, or NULL */
+uint64_t vspace_hole_end(struct vspace *vs, uint64_t addr, uint64_t end);
 struct mapping *mapping_from(struct vspace *vs, uint64_t addr);		/* first that ends above addr */
 struct mapping *mapping_new(struct vspace *vs, uint64_t start, uint64_t end, const struct mapping *like);
 void mapping_free(struct vspace *vs, struct mapping *m);		/* is in no tree or list */

@@ -112,6 +112,14 @@ struct mapping *mapping_at(struct vspace *vs, uint64_t addr)
 	return m;
 }
 
+/* Where the hole at addr ends, at most at end.  vspace.lock is held. */
+uint64_t vspace_hole_end(struct vspace *vs, uint64_t addr, uint64_t end)
+{
+	struct mapping *m = mapping_from(vs, addr);
+
+	return m ? MIN(end, mapping_start(m)) : end;
+}
+
 struct mapping *mapping_from(struct vspace *vs, uint64_t addr)
 {
 	struct mapping *m = mapping_of(tree_at_most(&vs->mappings, addr));
@@ -656,22 +664,6 @@ static void entries_protect(struct vspace *vs, struct gather *g, const struct ma
 		}
 }
 
-/* What must hold for every mapping of the range before anything is changed. */
-static status_t protect_check(struct vspace *vs, uint64_t addr, uint64_t end, uint64_t prot)
-{
-	struct mapping *m = mapping_at(vs, addr);
-	uint64_t max = prot * MAP_MAX_READ;	/* the MAX bits are in the same order */
-
-	for (; addr < end; m = mapping_next(m)) {
-		REQUIRE(m && mapping_start(m) <= addr, E_NOENT);
-		REQUIRE(m->kind != MAPPING_UTCB && !(max & ~m->flags), E_ACCESS);
-		addr = m->end;
-		if (addr >= end)
-			break;
-	}
-	return 0;
-}
-
 static status_t flags_piece(struct vspace *vs, uint64_t *at, uint64_t end, uint64_t mask, uint64_t value)
 {
 	struct mapping *m = mapping_at(vs, *at);
@@ -680,6 +672,8 @@ static status_t flags_piece(struct vspace *vs, uint64_t *at, uint64_t end, uint6
 	status_t s;
 
 	REQUIRE(m, E_NOENT);
+	if (mask & MAP_PROT)		/* the MAX bits are in the same order */
+		REQUIRE(m->kind != MAPPING_UTCB && !(value * MAP_MAX_READ & ~m->flags), E_ACCESS);
 	stop = MIN(MIN(end, m->end), *at + PROTECT_PIECE);
 	if ((m->flags & mask) != value && m->kind != MAPPING_UTCB) {
 		s = mapping_isolate(vs, &m, *at, stop);
@@ -696,15 +690,22 @@ static status_t flags_piece(struct vspace *vs, uint64_t *at, uint64_t end, uint6
 	return 0;
 }
 
-/* Change flags under mask to value in every mapping of the range; E_NOENT at a hole. */
+/*
+ * Change flags under mask to value in every mapping of the range.  At a hole protection ends (E_NOENT), as
+ * mprotect(2) on Linux; other flags are set beyond it, too, as by madvise(2).
+ */
 status_t vspace_set_flags(struct vspace *vs, uint64_t addr, uint64_t end, uint64_t mask, uint64_t value)
 {
-	status_t s;
+	status_t s = 0, hole = 0;
 
 	spin_lock(&vs->object.lock);
-	s = mask & MAP_PROT ? protect_check(vs, addr, end, value) : 0;
 	while (s == 0 && addr < end) {
 		s = flags_piece(vs, &addr, end, mask, value);
+		if (s == E_NOENT && !(mask & MAP_PROT)) {
+			hole = s;
+			addr = vspace_hole_end(vs, addr, end);
+			s = 0;
+		}
 		if (s == 0 && addr < end) {
 			spin_unlock(&vs->object.lock);
 			preempt_point();
@@ -712,7 +713,7 @@ status_t vspace_set_flags(struct vspace *vs, uint64_t addr, uint64_t end, uint64
 		}
 	}
 	spin_unlock(&vs->object.lock);
-	return s;
+	return s ? s : hole;
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------------------ */

@@ -245,24 +245,26 @@ int64_t sys_vspace_protect(uint64_t h, uint64_t addr, uint64_t len, uint64_t pro
 	return s;
 }
 
-/* The entries of the range go; the mappings stay.  E_NOENT at a hole. */
+/* The entries of the range go; the mappings stay.  E_NOENT if there are holes, as madvise(2). */
 static status_t range_drop(struct vspace *vs, uint64_t at, uint64_t end)
 {
 	status_t s = 0;
 
-	while (at < end && s == 0) {
+	while (at < end) {
 		struct mapping *m;
 		struct gather g;
 
 		gather_begin(&g, vs);
 		spin_lock(&vs->object.lock);
 		m = mapping_at(vs, at);
-		if (!m)
+		if (!m) {
 			s = E_NOENT;
-		else if (m->kind == MAPPING_UTCB)
+			at = vspace_hole_end(vs, at, end);
+		} else if (m->kind == MAPPING_UTCB) {
 			at = m->end;
-		else
+		} else {
 			at = pages_clear(vs, &g, at, MIN(end, m->end), true);
+		}
 		gather_end(&g);
 		spin_unlock(&vs->object.lock);
 		if (at < end)

@@ -110,7 +110,8 @@ static void joining(void)
 	CHECK(vspace_map_anon(vs, AT + PG(3), PG(1), MAP_READ) == 0 && count(vs) == 2);
 	CHECK(vspace_set_flags(vs, AT + PG(3), AT + PG(4), MAP_PROT, RW) == 0 && count(vs) == 1);
 	CHECK(vspace_set_flags(vs, AT + PG(1), AT + PG(2), MAP_PROT, 0) == 0 && count(vs) == 3);
-	CHECK(vspace_set_flags(vs, AT, AT + PG(5), MAP_PROT, MAP_READ) == E_NOENT && count(vs) == 3);
+	CHECK(vspace_set_flags(vs, AT, AT + PG(5), MAP_PROT, MAP_READ) == E_NOENT && count(vs) == 1);
+	CHECK(vspace_set_flags(vs, AT, AT + PG(9), MAP_NO_FORK, MAP_NO_FORK) == E_NOENT && count(vs) == 1);
 	done(vs);
 }
 

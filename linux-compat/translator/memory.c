@@ -206,6 +206,13 @@ int64_t sys_mprotect(uint64_t addr, uint64_t len, uint64_t prot)
 	return r == E_NOENT ? -ENOMEM : r == E_ACCESS || r == E_RIGHTS ? -EACCES : result(r);
 }
 
+static bool is_mapped(uint64_t addr)
+{
+	struct mapping_info info;
+
+	return tess_vspace_query(H_SELF, addr, &info) == 0 && info.start <= addr;
+}
+
 int64_t sys_mremap(uint64_t addr, uint64_t old_len, uint64_t new_len, uint64_t flags, uint64_t new_addr)
 {
 	uint64_t native = 0;
@@ -225,7 +232,7 @@ int64_t sys_mremap(uint64_t addr, uint64_t old_len, uint64_t new_len, uint64_t f
 	if (flags & MREMAP_FIXED) {
 		if (new_addr & (PAGE_SIZE - 1) || !range_ours(new_addr, new_len) ||
 		    (addr < new_addr + new_len && new_addr < addr + old_len))
-			return -EINVAL;
+			return is_mapped(addr) ? -EINVAL : -EFAULT;
 		if (new_addr < LINUX_MMAP_LO)
 			return -EPERM;
 		native |= REMAP_FIXED;
@@ -234,6 +241,13 @@ int64_t sys_mremap(uint64_t addr, uint64_t old_len, uint64_t new_len, uint64_t f
 		return -EINVAL;		/* a second mapping of shared memory: not supported */
 	native |= (flags & MREMAP_MAYMOVE ? REMAP_MAY_MOVE : 0) | (flags & MREMAP_DONTUNMAP ? REMAP_KEEP : 0);
 	r = tess_vspace_remap(H_SELF, addr, old_len, new_len, native, new_addr);
+	if (r == E_NOENT && new_len < old_len && is_mapped(addr)) {	/* the rest goes, whatever holes it has */
+		tess_vspace_unmap(H_SELF, addr + new_len, old_len - new_len);
+		old_len = new_len;
+		r = tess_vspace_remap(H_SELF, addr, old_len, new_len, native, new_addr);
+	}
+	if (r == E_NOENT && new_len == old_len && !native && is_mapped(addr))
+		return (int64_t)addr;
 	return r == E_NOENT ? -EFAULT : r == E_EXIST ? -ENOMEM : result(r);
 }
 
@@ -349,6 +363,7 @@ int64_t sys_mincore(uint64_t addr, uint64_t len, uint64_t vec)
 static int64_t lock_pages(uint64_t addr, uint64_t len, bool populate)
 {
 	uint64_t start = addr & ~(PAGE_SIZE - 1);
+	int64_t r;
 
 	len = PAGES(len + (addr - start));		/* wraps, as Linux's does */
 	if (start + len < start)
@@ -357,9 +372,8 @@ static int64_t lock_pages(uint64_t addr, uint64_t len, bool populate)
 		return 0;
 	if (!range_ours(start, len) || range_mapped(start, len))
 		return -ENOMEM;
-	if (populate && tess_vspace_advise(H_SELF, start, len, ADVISE_POPULATE_READ) < 0)
-		return -EAGAIN;
-	return 0;
+	r = populate ? tess_vspace_advise(H_SELF, start, len, ADVISE_POPULATE_READ) : 0;
+	return r == E_NOMEM ? -EAGAIN : r < 0 ? -ENOMEM : 0;
 }
 
 int64_t sys_mlock(uint64_t addr, uint64_t len) { return lock_pages(addr, len, true); }

@@ -532,6 +532,30 @@ TEST("mlock, munlock and madvise beyond what can be mapped are ENOMEM, and EINVA
 	CHECK_EQ(syscall(SYS_mlock, 4096, -1L), 0);	/* the length itself wraps to none */
 }
 
+TEST("a hole in the range: mprotect ends at it, madvise and a shrinking mremap go on behind it")
+{
+	char *at = anonymous(8);
+	unsigned char resident;
+
+	memset(at, 7, 8 * PAGE);
+	CHECK_EQ(munmap(at + 2 * PAGE, PAGE), 0);
+	CHECK_ERR(mprotect(at, 4 * PAGE, PROT_READ), ENOMEM);
+	CHECK_EQ(touch(at + PAGE, true), SIGSEGV);
+	CHECK_EQ(touch(at + 3 * PAGE, true), 0);
+	CHECK_ERR(madvise(at, 5 * PAGE, MADV_DONTNEED), ENOMEM);
+	CHECK_EQ(at[0], 0);
+	CHECK_EQ(at[3 * PAGE], 0);
+	CHECK_EQ(at[4 * PAGE], 0);
+	CHECK_EQ(at[5 * PAGE], 7);
+	CHECK_EQ(mprotect(at + 3 * PAGE, PAGE, PROT_NONE), 0);
+	CHECK_ERR(mlock(at + 3 * PAGE, PAGE), ENOMEM);
+	CHECK(mremap(at, 6 * PAGE, PAGE, 0) == at);
+	CHECK_ERR(mincore(at + PAGE, PAGE, &resident), ENOMEM);
+	CHECK_ERR(mincore(at + 5 * PAGE, PAGE, &resident), ENOMEM);
+	CHECK_EQ(at[6 * PAGE], 7);
+	CHECK(mremap(at + PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, at + PAGE) == MAP_FAILED && errno == EFAULT);
+}
+
 TEST("memfd_create makes a file without a name that can be sealed")
 {
 	int fd = (int)syscall(SYS_memfd_create, "name", 2U);
