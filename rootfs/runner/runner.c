@@ -34,7 +34,6 @@
 #define COMMAND_FILE	"/.tessera/run"
 #define LINE		"/dev/ttyS1"
 #define NAP_MS		20	/* between looks at a command that has closed all its output */
-#define GOODBYE_MS	2000	/* how long the host may take to acknowledge the exit status */
 
 struct stream {
 	int fd;			/* our end of the pipe, -1 once closed */
@@ -423,14 +422,19 @@ static int command_relay(pid_t pid)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/*
+ * What was said goes to the host before the power does. It has all the time it needs: under -icount an idle guest's
+ * seconds pass at once, and a host that has gone takes QEMU with it.
+ */
 static void status_report(uint8_t status)
 {
 	struct pollfd line = { .fd = line_fd, .events = POLLIN };
 
 	input_close();
 	frame_send(FRAME_EXIT, &status, 1);
-	while (!acknowledged && poll(&line, 1, GOODBYE_MS) > 0)
-		line_receive();
+	while (!acknowledged)
+		if (poll(&line, 1, -1) > 0)	/* or a signal came: somebody's child has ended */
+			line_receive();
 }
 
 /* --- the system around it ------------------------------------------------------------------- */

@@ -69,6 +69,19 @@ setup() {
 	equals "$(cat "$out")" "$(printf 'y\ny')"
 }
 
+# More than the pipes hold; under --icount the seconds of a guest that waits pass at once.
+@test "a reader that takes its time gets everything, and the status comes after it" {
+	local in="$BATS_TEST_TMPDIR/in"
+	mkfifo "$in"
+	guest --icount -- sh -c 'seq 1 30000; exit 3' > "$in" 2> "$err" &
+	{ sleep 4; wc -l; } < "$in" > "$out"
+	equals "$(cat "$out")" 30000
+	status=0
+	wait $! || status=$?
+	equals "$status" 3
+	[ ! -s "$err" ]
+}
+
 @test "a command that leaves stdin unread does no harm to whoever writes it" {
 	equals "$(yes | guest -- head -n 1)" y
 	equals "$(yes | guest -- echo done)" done
@@ -229,33 +242,33 @@ setup() {
 			< "$BATS_TEST_TMPDIR/in.$signal" > "$BATS_TEST_TMPDIR/out.$signal" 2> "$err" &
 		exec 4> "$BATS_TEST_TMPDIR/in.$signal"
 		read -r line < "$BATS_TEST_TMPDIR/out.$signal"
-		kill -$signal $(ps -o ppid= -p "$(cat "$BATS_TEST_TMPDIR/pid.$signal")")
-		timeout 60 tail --pid="$(cat "$BATS_TEST_TMPDIR/pid.$signal")" -f /dev/null
+		kill -$signal $(awk '{ print $4 }' "/proc/$(cat "$BATS_TEST_TMPDIR/pid.$signal")/stat")
+		timeout "$GUEST_SECONDS" tail --pid="$(cat "$BATS_TEST_TMPDIR/pid.$signal")" -f /dev/null
 		exec 4>&-
 		wait $! || true
 	done
 }
 
 @test "messages that nobody can read change no exit status" {
-	run bash -c '"$0" run --timeout 60 --verbose -- sh -c "exit 3" 2> /dev/full' "$TESSERA"
+	run bash -c '"$0" run --timeout 400 --verbose -- sh -c "exit 3" 2> /dev/full' "$TESSERA"
 	equals "$status" 3
-	run bash -c '"$0" run --timeout 60 --mem 1M -- true 2> /dev/full' "$TESSERA"
+	run bash -c '"$0" run --timeout 400 --mem 1M -- true 2> /dev/full' "$TESSERA"
 	equals "$status" 125
 	run bash -c '"$0" nosuch 2> /dev/full' "$TESSERA"
 	equals "$status" 125
 }
 
 @test "a stdin that cannot be read is one clear line" {
-	run bash -c '"$0" run --timeout 60 -- cat < /' "$TESSERA"
+	run bash -c '"$0" run --timeout 400 -- cat < /' "$TESSERA"
 	equals "$status" 125
 	equals "$output" "tessera: stdin is a folder"
-	run bash -c '"$0" run --timeout 60 -- cat 0> "$1"' "$TESSERA" "$out"
+	run bash -c '"$0" run --timeout 400 -- cat 0> "$1"' "$TESSERA" "$out"
 	equals "$status" 125
 	equals "$output" "tessera: stdin: Bad file descriptor"
 }
 
 @test "a host without room for the guest's files is one clear line that names the place" {
-	run bash -c 'ulimit -f 100; "$0" run --timeout 60 -- true' "$TESSERA"
+	run bash -c 'ulimit -f 100; "$0" run --timeout 400 -- true' "$TESSERA"
 	equals "$status" 125
 	equals "$output" "tessera: ${TMPDIR:-/tmp}: File too large"
 }
