@@ -39,8 +39,10 @@ void lock_check_drop(struct spinlock *l)
 		panic("lock of rank %u dropped, not held", l->rank);
 }
 
+bool lock_check_holds(void) { return held_by[cpu_id()].n > 0; }
+
 void lock_check_none_held(void)
 {
-	if (DEBUG_LOCKS && held_by[cpu_id()].n)
+	if (DEBUG_LOCKS && lock_check_holds())
 		panic("sleeping with a lock of rank %u", held_by[cpu_id()].held[0]->rank);
 }

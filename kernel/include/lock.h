@@ -46,6 +46,7 @@ struct spinlock {
 void lock_check_take(struct spinlock *l, bool second);	/* debug */
 void lock_check_drop(struct spinlock *l);
 void lock_check_none_held(void);
+bool lock_check_holds(void);			/* this CPU holds a lock */
 void arch_spin_wait(void);			/* pause, and answer what other CPUs wait for */
 
 /* Panics if this CPU holds any lock. */

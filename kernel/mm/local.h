@@ -85,7 +85,7 @@ void mapping_resize(struct mapping *m, uint64_t start, uint64_t end);	/* trim or
 
 status_t vspace_share(struct vspace *vs, uint64_t addr, uint64_t end);	/* inherit.c */
 int64_t vspace_map_like(struct vspace *vs, uint64_t addr, uint64_t len, uint64_t flags, struct mapping *like);
-struct leaving { uint64_t addr, end; };		/* what a move will unmap when it is done */
+struct leaving { uint64_t addr, end; bool stays; };	/* whose pages a move takes; it is unmapped then, or stays */
 int64_t vspace_map_moved(struct vspace *vs, uint64_t addr, uint64_t len, uint64_t flags, struct mapping *like,
 			 const struct leaving *old);
 bool vspace_extend(struct vspace *vs, uint64_t addr, uint64_t old_end, uint64_t new_end);

@@ -123,10 +123,9 @@ static int64_t mapping_move(struct vspace *vs, struct mapping *like, struct move
 			    uint64_t flags, uint64_t new_addr)
 {
 	uint64_t place = like->flags & ~(uint64_t)(MAP_FIXED_ABI | MAP_FIXED_EMPTY), done = 0;
-	const struct leaving old = { mv->from, mv->from + mv->len };
+	const struct leaving old = { mv->from, mv->from + mv->len, flags & REMAP_KEEP };
 	int64_t to = vspace_map_moved(vs, flags & REMAP_FIXED ? new_addr : 0, new_len,
-				      place | (flags & REMAP_FIXED ? MAP_FIXED_ABI : 0), like,
-				      flags & REMAP_KEEP ? NULL : &old);
+				      place | (flags & REMAP_FIXED ? MAP_FIXED_ABI : 0), like, &old);
 	status_t s = 0;
 
 	REQUIRE(to >= 0, to);

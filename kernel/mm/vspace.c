@@ -465,20 +465,15 @@ static bool map_extend(struct vspace *vs, uint64_t addr, uint64_t len, const str
 	return true;
 }
 
-/* How many pages of it there still are. */
-static uint64_t leaving_pages(struct vspace *vs, const struct leaving *old)
-{
-	struct mapping *m = mapping_at(vs, old->addr);
-
-	return m ? (MIN(m->end, old->end) - old->addr) >> 12 : 0;
-}
-
-/* addr is decided and the range is empty.  What is `old` (NULL: nothing) is about to go and does not count. */
+/* addr is decided and the range is empty.  What is `old` (NULL: nothing) may be about to go and does not count. */
 static int64_t map_at(struct vspace *vs, uint64_t addr, uint64_t len, const struct mapping *like,
 		      const struct leaving *old)
 {
-	uint64_t staying = vs->mapped_pages - (unlikely(old) ? leaving_pages(vs, old) : 0);
-	struct mapping *m;
+	struct mapping *m, *from = unlikely(old) ? mapping_at(vs, old->addr) : NULL;
+	uint64_t staying = vs->mapped_pages;
+
+	if (unlikely(from) && !old->stays)
+		staying -= (MIN(from->end, old->end) - old->addr) >> 12;
 
 	REQUIRE(len >> 12 <= vs->limit_pages && staying <= vs->limit_pages - (len >> 12), E_NOMEM);
 	if (map_extend(vs, addr, len, like))
@@ -496,7 +491,8 @@ static int64_t map_at(struct vspace *vs, uint64_t addr, uint64_t len, const stru
 		object_get(&m->content->object);
 	if ((m->lease = like->lease))
 		object_get(&m->lease->object);
-	mapping_insert(vs, m, NULL);	/* with neighbours map_extend would have joined it */
+	/* with neighbours map_extend would have joined it */
+	mapping_insert(vs, m, unlikely(from) && from->vmo == m->vmo ? from : NULL);
 	return (int64_t)addr;
 }
 

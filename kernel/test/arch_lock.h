@@ -9,7 +9,7 @@ extern struct host_race { uint32_t *lock; unsigned n; void (*run)(uint32_t *held
 
 static inline void spin_acquire(uint32_t *held)
 {
-	if (held == host_race.lock && host_race.n && --host_race.n == 0)
+	if (host_race.n && (held == host_race.lock || !host_race.lock) && --host_race.n == 0)
 		host_race.run(held);
 	if (__atomic_exchange_n(held, 1, __ATOMIC_ACQUIRE))
 		abort();

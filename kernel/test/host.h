@@ -28,6 +28,7 @@ extern void (*host_preempt)(void);	/* runs once at the next preempt_point */
 /* what another CPU does just before this one has the lock for the n-th time from now on; once */
 void host_race_at(struct spinlock *l, unsigned n, void (*other)(void));
 bool host_race_over(void);		/* it has; and what has not will not any more */
+/* with l NULL: any lock, when none is held */
 extern status_t (*host_sleep)(void);	/* what happens while the thread sleeps; its answer is thread_sleep's */
 extern uint64_t host_time;
 uint64_t host_free_pages(void);

@@ -19,7 +19,7 @@ kernel_test_libmm_host_a_CFLAGS = $(kernel_test_cflags)
 
 kernel_tests = \
 	kernel/test/tree_test kernel/test/frame_test kernel/test/pool_test kernel/test/vmo_test \
-	kernel/test/vspace_test kernel/test/vspace_model_test kernel/test/pager_test
+	kernel/test/vspace_test kernel/test/vspace_model_test kernel/test/vspace_race_test kernel/test/pager_test
 check_PROGRAMS += $(kernel_tests)
 TESTS += $(kernel_tests)
 
@@ -47,6 +47,10 @@ kernel_test_vspace_test_SOURCES = kernel/test/vspace_test.c
 kernel_test_vspace_test_CPPFLAGS = $(kernel_test_cppflags)
 kernel_test_vspace_test_CFLAGS = $(kernel_test_cflags)
 kernel_test_vspace_test_LDADD = kernel/test/libmm_host.a
+kernel_test_vspace_race_test_SOURCES = kernel/test/vspace_race_test.c
+kernel_test_vspace_race_test_CPPFLAGS = $(kernel_test_cppflags)
+kernel_test_vspace_race_test_CFLAGS = $(kernel_test_cflags)
+kernel_test_vspace_race_test_LDADD = kernel/test/libmm_host.a
 kernel_test_vspace_model_test_SOURCES = kernel/test/vspace_model_test.c
 kernel_test_vspace_model_test_CPPFLAGS = $(kernel_test_cppflags)
 kernel_test_vspace_model_test_CFLAGS = $(kernel_test_cflags)

@@ -490,7 +490,7 @@ static void truncation(void)
 	CHECK(host_write(AT + PG(5), 1) == 0 && host_write(AT + PG(16 + 6), 2) == 0 && host_byte(AT + PG(16)) == 1);
 	CHECK(host_write(AT + PG(3) + 200, 9) == 0);
 	CHECK(vmo_set_size(v, PG(3) + 100) == 0 && host_tlb_true());
-	CHECK(host_byte(AT + PG(5)) == FAULT(E_OVERFLOW) && host_byte(AT + PG(16 + 6)) == FAULT(E_OVERFLOW));
+	CHECK(host_byte(AT + PG(5)) == FAULT(E_OVERFLOW) && host_byte(AT + PG(16 + 6)) == FAULT(FAULT_BEYOND_END));
 	CHECK(host_byte(AT + PG(3)) == 4 && host_byte(AT + PG(3) + 200) == 0);
 	CHECK(host_write(AT + PG(3) + 300, 8) == 0);	/* beyond the end, in the last page */
 	CHECK(vmo_set_size(v, PG(8)) == 0 && host_byte(AT + PG(3) + 300) == 0 && host_byte(AT + PG(5)) == 0);
@@ -528,9 +528,9 @@ static void fork_files(void)
 	CHECK(host_write(AT + PG(1), 41) == 0 && host_write(AT + PG(2), 42) == 0);
 	host_use(b);
 	CHECK(host_byte(AT + PG(1)) == 40 && host_byte(AT + PG(2)) == 3 && host_byte(AT) == 1);
-	CHECK(vmo_set_size(v, 0) == 0 && host_byte(AT) == FAULT(E_OVERFLOW) && host_byte(AT + PG(1)) == FAULT(E_OVERFLOW));
+	CHECK(vmo_set_size(v, 0) == 0 && host_byte(AT) == FAULT(E_OVERFLOW) && host_byte(AT + PG(1)) == FAULT(FAULT_BEYOND_END));
 	host_use(a);
-	CHECK(host_byte(AT + PG(2)) == FAULT(E_OVERFLOW));
+	CHECK(host_byte(AT + PG(2)) == FAULT(FAULT_BEYOND_END));
 	object_put(&v->object);
 	done(a);
 	done(b);
@@ -608,6 +608,29 @@ static void remap_limited_race(void)
 		(void)sys_vspace_remap(H_SELF, AT, PG(60), PG(100), REMAP_MAY_MOVE | REMAP_FIXED, AT + PG(1000));
 		host_race_over();
 		CHECK(vs->mapped_pages <= 100);
+		done(vs);
+	}
+}
+
+static void move_raced(void)
+{
+	CHECK(sys_vspace_remap(H_SELF, AT, PG(8), PG(8), REMAP_MAY_MOVE | REMAP_FIXED, AT + PG(100)) == AT + PG(100));
+}
+
+/* Whoever comes first: of an object that has shrunk nothing is left beyond its end, a private copy neither. */
+static void remap_beside_truncation(void)
+{
+	for (unsigned at = 1; at <= 12; at++) {
+		struct vspace *vs = raced = host_space();
+		struct vmo *v = numbered(8);
+
+		CHECK(vspace_map_vmo(vs, AT, PG(8), RW, v, 0) == 0 && host_write(AT + PG(6), 9) == 0);
+		host_race_at(NULL, at, move_raced);
+		CHECK(vmo_set_size(v, PG(2)) == 0);
+		if (!host_race_over())
+			move_raced();
+		CHECK(host_byte(AT + PG(101)) == 2 && host_byte(AT + PG(106)) == FAULT(FAULT_BEYOND_END));
+		object_put(&v->object);
 		done(vs);
 	}
 }
@@ -832,6 +855,7 @@ int main(void)
 		{ "a move that fails for want of memory has moved nothing", remap_starved },
 		{ "a move is within the ceiling if what it leaves is", remap_limited },
 		{ "a move of what goes meanwhile stays within the ceiling", remap_limited_race },
+		{ "a move beside a truncation keeps nothing beyond the end", remap_beside_truncation },
 		{ "an unmap that fails for want of memory has cleared nothing", unmap_starved },
 		{ "a utcb is taken away by its own thread alone", utcbs },
 		{ "a lease that ends during a move ends the new mapping, too", lease_ends_in_move },
