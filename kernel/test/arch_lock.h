@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-extern struct host_race { uint32_t *lock; unsigned n; void (*run)(uint32_t *held); } host_race;	/* host.h */
+extern struct host_race { uint32_t *lock; unsigned n; void (*run)(uint32_t *held); } host_race;	/* race.h */
 
 static inline void spin_acquire(uint32_t *held)
 {

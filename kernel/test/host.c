@@ -25,7 +25,6 @@ uint32_t cpu_count = 1;
 uint64_t boot_pml4[512];
 bool cpu_has_nx = true;
 uint8_t panicking;
-struct host_race host_race;
 bool host_other_cpu;
 uint64_t host_flushes, host_time = 1000;
 void (*host_preempt)(void);
@@ -53,35 +52,6 @@ _Noreturn void panic(const char *format, ...)
 	printf("\n");
 	fflush(stdout);
 	abort();
-}
-
-static void (*race_other)(void);
-
-/* The lock checker has noted the lock already. */
-static void race_run(uint32_t *held)
-{
-	struct spinlock *l = container_of(held, struct spinlock, held);
-
-	lock_check_drop(l);
-	if (lock_check_holds() && !host_race.lock)
-		host_race.n = 1;		/* the next one */
-	else
-		race_other();
-	lock_check_take(l, lock_check_holds());
-}
-
-void host_race_at(struct spinlock *l, unsigned n, void (*other)(void))
-{
-	race_other = other;
-	host_race = (struct host_race){ l ? &l->held : NULL, n, race_run };
-}
-
-bool host_race_over(void)
-{
-	bool over = host_race.n == 0;
-
-	host_race.n = 0;
-	return over;
 }
 
 bool preempt_point(void)

@@ -5,6 +5,7 @@
 #define KERNEL_TEST_HOST_H
 
 #include "mm.h"
+#include "race.h"
 #include "thread.h"
 #include <kernel/mm/local.h>
 #include <lib/test/tap.h>
@@ -25,10 +26,6 @@ bool host_tlb_true(void);
 extern bool host_other_cpu;		/* pretend another CPU has every space loaded */
 extern uint64_t host_flushes;
 extern void (*host_preempt)(void);	/* runs once at the next preempt_point */
-/* what another CPU does just before this one has the lock for the n-th time from now on; once */
-void host_race_at(struct spinlock *l, unsigned n, void (*other)(void));
-bool host_race_over(void);		/* it has; and what has not will not any more */
-/* with l NULL: any lock, when none is held */
 extern status_t (*host_sleep)(void);	/* what happens while the thread sleeps; its answer is thread_sleep's */
 extern uint64_t host_time;
 uint64_t host_free_pages(void);

@@ -1,7 +1,7 @@
 # kernel/test: the kernel's memory on the host, with ASan and UBSan, over simulated RAM (host.c).
 
 kernel_test_common = \
-	kernel/test/host.c kernel/test/host.h kernel/test/arch_lock.h lib/test/tap.h \
+	kernel/test/host.c kernel/test/host.h kernel/test/race.c kernel/test/race.h kernel/test/arch_lock.h lib/test/tap.h \
 	kernel/arch/x86_64/paging.c kernel/debug/locks.c \
 	kernel/mm/clone.c kernel/mm/content.c kernel/mm/fault.c kernel/mm/frame.c kernel/mm/kmem.c \
 	kernel/mm/inherit.c kernel/mm/local.h kernel/mm/pager.c kernel/mm/pool.c kernel/mm/remap.c kernel/mm/vmo.c \
@@ -61,7 +61,7 @@ EXTRA_DIST += kernel/test/README.md kernel/mm/README.md
 # kernel/test: objects, IPC and the scheduler on the host, over a machine of contexts (object_host.c).
 noinst_LIBRARIES += kernel/test/libobject_host.a
 kernel_test_libobject_host_a_SOURCES = \
-	kernel/test/object_host.c kernel/test/object_host.h kernel/debug/locks.c kernel/debug/printf.c \
+	kernel/test/object_host.c kernel/test/object_host.h kernel/test/race.c kernel/test/race.h kernel/debug/locks.c kernel/debug/printf.c \
 	kernel/ipc/bulk.c kernel/ipc/call.c kernel/ipc/endpoint.c kernel/ipc/local.h kernel/ipc/notice.c \
 	kernel/ipc/receive.c kernel/ipc/transfer.c \
 	kernel/object/counter.c kernel/object/descriptor.c kernel/object/descriptor_calls.c \
@@ -76,7 +76,7 @@ kernel_test_libobject_host_a_CFLAGS = $(kernel_test_cflags)
 
 object_tests = \
 	kernel/test/table_test kernel/test/descriptor_test kernel/test/pipe_test kernel/test/counter_test \
-	kernel/test/waitset_test kernel/test/poll_test kernel/test/futex_test kernel/test/ipc_test \
+	kernel/test/waitset_test kernel/test/waitset_race_test kernel/test/poll_test kernel/test/futex_test kernel/test/ipc_test \
 	kernel/test/sched_test kernel/test/random_test kernel/test/lease_test
 check_PROGRAMS += $(object_tests) kernel/test/printf_test
 TESTS += $(object_tests) kernel/test/printf_test
@@ -97,6 +97,10 @@ kernel_test_counter_test_SOURCES = kernel/test/counter_test.c
 kernel_test_counter_test_CPPFLAGS = $(kernel_test_cppflags)
 kernel_test_counter_test_CFLAGS = $(kernel_test_cflags)
 kernel_test_counter_test_LDADD = kernel/test/libobject_host.a
+kernel_test_waitset_race_test_SOURCES = kernel/test/waitset_race_test.c
+kernel_test_waitset_race_test_CPPFLAGS = $(kernel_test_cppflags)
+kernel_test_waitset_race_test_CFLAGS = $(kernel_test_cflags)
+kernel_test_waitset_race_test_LDADD = kernel/test/libobject_host.a
 kernel_test_waitset_test_SOURCES = kernel/test/waitset_test.c
 kernel_test_waitset_test_CPPFLAGS = $(kernel_test_cppflags)
 kernel_test_waitset_test_CFLAGS = $(kernel_test_cflags)

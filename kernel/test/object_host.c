@@ -31,7 +31,6 @@ struct fiber {
 struct percpu percpu_of[CPUS_MAX];
 uint32_t cpu_count = 1;
 uint8_t panicking;
-struct host_race host_race;
 uint64_t tsc_hz = 1000000000, tsc_mult = 1ull << 32, tsc_start;
 struct vspace kernel_vspace;
 struct pool *root_pool;

@@ -8,6 +8,7 @@
 
 #include "handle.h"
 #include "mm.h"
+#include "race.h"
 #include "sched.h"
 #include "syscalls.h"
 #include "thread.h"
