@@ -425,6 +425,37 @@ TEST("a file written, mapped and removed a hundred times leaves no memory behind
 	CHECK(before - memory_free_kib() < 2048);
 }
 
+static void *spin_until_told(void *told)
+{
+	while (!*(volatile int *)told)
+		;
+	return NULL;
+}
+
+/* With more CPUs than one the other thread's has to forget each page before its frame is free. */
+TEST("memory unmapped while another thread runs leaves none behind")
+{
+	const size_t size = 64 * 4096;
+	pthread_t other;
+	int told = 0;
+	long before = 0;
+
+	victim_machine_only();
+	CHECK_EQ(pthread_create(&other, NULL, spin_until_told, &told), 0);
+	for (int i = 0; i < 1010; i++) {
+		char *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		CHECK(map != MAP_FAILED);
+		memset(map, i, size);
+		CHECK_EQ(munmap(map, size), 0);
+		if (i == 10)
+			before = memory_free_kib();
+	}
+	CHECK(before - memory_free_kib() < 2048);
+	*(volatile int *)&told = 1;
+	CHECK_EQ(pthread_join(other, NULL), 0);
+}
+
 struct confederacy {
 	volatile pid_t victim;
 	void *volatile address;

@@ -331,6 +331,20 @@ TEST("memory that may only be read is EFAULT when a call would write it")
 	CHECK_EQ(write(file, page, 8), 8);
 }
 
+TEST("pipe leaves no descriptor behind when it cannot tell of them")
+{
+	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int next;
+
+	CHECK_EQ(munmap(page + 4096, 4096), 0);
+	next = dup(0);
+	close(next);
+	CHECK_ERR(syscall(SYS_pipe, page + 4092), EFAULT);
+	CHECK_ERR(syscall(SYS_pipe2, 0x1000, O_CLOEXEC), EFAULT);
+	CHECK_EQ(dup(0), next);
+	CHECK_EQ(dup(0), next + 1);
+}
+
 TEST("after all that the process is whole: it forks, waits, writes and reads")
 {
 	char text[16];

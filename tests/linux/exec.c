@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -20,7 +21,7 @@ extern char **environ;
 
 /*
  * --helper args A B ...: prints the arguments and environment, one per line
- * --helper ids: prints uid, euid, gid, egid and AT_SECURE
+ * --helper ids: prints uid, euid, gid, egid, AT_SECURE, the saved uid and whether others may look into it
  * --helper exit N; --helper mask; --helper auxv; --helper raise
  */
 static int auxv_judge(char **argv)
@@ -62,7 +63,8 @@ static int ids_print(void)
 	uid_t r, e, s;
 
 	getresuid(&r, &e, &s);
-	printf("%d %d %d %d %lu %d\n", r, e, getgid(), getegid(), getauxval(AT_SECURE), s);
+	printf("%d %d %d %d %lu %d %d\n", r, e, getgid(), getegid(), getauxval(AT_SECURE), s,
+	       prctl(PR_GET_DUMPABLE) == 1);
 	return 0;
 }
 
@@ -376,7 +378,7 @@ TEST("exec keeps an alarm")
 	REAP_KILLED(child, SIGALRM);
 }
 
-TEST("a set-uid program runs with its owner's effective and saved uid, and AT_SECURE")
+TEST("a set-uid program runs with its owner's effective and saved uid, AT_SECURE, and is not dumpable")
 {
 	pid_t child;
 	char expected[64];
@@ -389,7 +391,7 @@ TEST("a set-uid program runs with its owner's effective and saved uid, and AT_SE
 	CHILD(child) {
 		CHECK_EQ(setgid(1000), 0);
 		CHECK_EQ(setuid(1000), 0);
-		snprintf(expected, sizeof(expected), "1000 0 1000 12 1 0\n");
+		snprintf(expected, sizeof(expected), "1000 0 1000 12 1 0 0\n");
 		CHECK_STR(output_of("./copy", ARGV("copy", "--helper", "ids"), NO_ENV, 0),
 			  expected);
 	}
@@ -409,7 +411,7 @@ TEST("PR_SET_NO_NEW_PRIVS makes exec ignore the set-uid bit")
 		CHECK_EQ(setuid(1000), 0);
 		CHECK_EQ(syscall(SYS_prctl, 38, 1, 0, 0, 0), 0);
 		CHECK_STR(output_of("./copy", ARGV("copy", "--helper", "ids"), NO_ENV, 0),
-			  "1000 1000 1000 1000 0 1000\n");
+			  "1000 1000 1000 1000 0 1000 1\n");
 	}
 	REAP(child, 0);
 }
