@@ -19,7 +19,7 @@ status_t descriptor_get(uint64_t fd, struct descriptor **out)
 	return s;
 }
 
-/* lseek(2) on a Content: everything below the size is data, in pages. */
+/* lseek(2) on a Content.  What a pager has is all data. */
 static int64_t content_seek(struct descriptor *d, int64_t offset, uint64_t whence)
 {
 	struct content *c = container_of(d->data, struct content, object);
@@ -37,11 +37,13 @@ static int64_t content_seek(struct descriptor *d, int64_t offset, uint64_t whenc
 		break;
 	case 3:
 		REQUIRE(offset >= 0 && offset < size, E_NOENT);
-		to = offset;
+		to = c->vmo->paged ? offset : vmo_seek_data(c->vmo, (uint64_t)offset);
+		REQUIRE(to != E_OVERFLOW, E_NOENT);	/* a hole up to the end */
 		break;
 	case 4:
 		REQUIRE(offset >= 0 && offset < size, E_NOENT);
-		to = size;
+		to = c->vmo->paged ? size : vmo_seek_hole(c->vmo, (uint64_t)offset);
+		REQUIRE(to != E_OVERFLOW, E_NOENT);	/* it was cut meanwhile */
 		break;
 	default:
 		return E_INVAL;

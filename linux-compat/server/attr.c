@@ -357,6 +357,9 @@ static int truncate_at(struct request *r, struct path *p, const struct cred *c, 
 		return error;
 	if (i->ops)
 		return 0;
+	error = inode_content(i);
+	if (error < 0)
+		return error;
 	if (tess_content_attributes(i->content, &attr) < 0)
 		return -EIO;
 	if (size > FILE_SIZE_MAX || (size > attr.size && size > process_rlimit(r->process, RLIMIT_FSIZE)))

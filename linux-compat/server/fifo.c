@@ -150,7 +150,8 @@ void fifo_open(struct request *r, struct file *f)
 {
 	bool alone, wait;
 	handle_t cap;
-	int error = f->flags & O_DIRECT ? -EINVAL : fifo_have(r, f->inode);	/* F_SETFL may set it */
+	bool refused = f->flags & O_DIRECT || (f->flags & O_ACCMODE) == O_ACCMODE;	/* F_SETFL may set O_DIRECT */
+	int error = refused ? -EINVAL : fifo_have(r, f->inode);
 
 	if (error < 0) {
 		open_failed(r, f, false, error);

@@ -258,6 +258,10 @@ void lock_flock(struct request *r)
 		request_reply(r, -EINVAL);
 		return;
 	}
+	if (want.type != F_UNLCK && (f->flags & O_ACCMODE) == O_ACCMODE) {	/* open for nothing */
+		request_reply(r, -EBADF);
+		return;
+	}
 	for (const struct file_lock *l = f->inode->locks; l; l = l->next) {
 		if (l->is.kind == KIND_FLOCK && l->is.owner == f && l->is.type == want.type) {
 			request_reply(r, 0);

@@ -177,12 +177,12 @@ int64_t sys_write(uint64_t fd, uint64_t buf, uint64_t len)
 
 int64_t sys_pread64(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset)
 {
-	return offset == OFFSET_OWN ? -EINVAL : read_at(fd, buf, len, offset);
+	return unlikely((int64_t)offset < 0) ? -EINVAL : read_at(fd, buf, len, offset);
 }
 
 int64_t sys_pwrite64(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset)
 {
-	return offset == OFFSET_OWN ? -EINVAL : write_at(fd, buf, len, offset);
+	return unlikely((int64_t)offset < 0) ? -EINVAL : write_at(fd, buf, len, offset);
 }
 
 /* --- vectors -------------------------------------------------------------------------------------------- */
@@ -311,6 +311,35 @@ int64_t sys_pwritev2(uint64_t fd, uint64_t iov, uint64_t count, uint64_t offset,
 
 /* --- position, size ---------------------------------------------------------------------------------------- */
 
+/* The O_ flags of a Descriptor: what the kernel acts on, and the bits it keeps for us. */
+static uint32_t flags_to_linux(uint32_t d)
+{
+	uint32_t o = (d >> DESC_USER_SHIFT & DESC_USER_O_MASK) << DESC_USER_O_SHIFT & ~O_CLOEXEC;
+
+	if ((d & (DESC_READ | DESC_WRITE)) == (DESC_READ | DESC_WRITE))
+		o |= O_RDWR;
+	else if (d & DESC_WRITE)
+		o |= O_WRONLY;
+	else if (!(d & DESC_READ) && !(o & O_PATH))
+		o |= O_ACCMODE;
+	return o | (d & DESC_APPEND ? O_APPEND : 0) | (d & DESC_NONBLOCK ? O_NONBLOCK : 0) |
+		(d & DESC_PACKET ? O_DIRECT : 0);
+}
+
+static int64_t fd_flags(uint64_t fd)
+{
+	int64_t d = tess_descriptor_flags((handle_t)fd, 0, 0);
+
+	return d < 0 ? result(d) : (int64_t)flags_to_linux((uint32_t)d);
+}
+
+bool is_path_only(uint64_t fd)
+{
+	int64_t flags = fd_flags(fd);
+
+	return flags >= 0 && flags & O_PATH;
+}
+
 int64_t sys_lseek(uint64_t fd, uint64_t offset, uint64_t whence)
 {
 	int64_t r;
@@ -318,7 +347,7 @@ int64_t sys_lseek(uint64_t fd, uint64_t offset, uint64_t whence)
 	if (fd_bad(fd))
 		return -EBADF;
 	if ((uint32_t)whence > 4)
-		return -EINVAL;
+		return fd_flags(fd) < 0 || is_path_only(fd) ? -EBADF : -EINVAL;
 	r = tess_descriptor_seek((handle_t)fd, (int64_t)offset, (uint32_t)whence);
 	if (r >= 0)
 		return r;
@@ -344,7 +373,7 @@ int64_t sys_ftruncate(uint64_t fd, uint64_t size)
 	if (r == E_FBIG)
 		return io_error(r);
 	if (r == E_ACCESS || r == E_NOT_HERE || r == E_TYPE || r == E_RIGHTS || r == E_SEEK)
-		return -EINVAL;		/* not open for writing, or nothing with a size */
+		return is_path_only(fd) ? -EBADF : -EINVAL;	/* not open for writing, or nothing with a size */
 	return result(r);
 }
 
@@ -514,31 +543,11 @@ int64_t sys_pipe(uint64_t fds) { return sys_pipe2(fds, 0); }
 
 /* --- fcntl -------------------------------------------------------------------------------------------------------- */
 
-/* The O_ flags of a Descriptor: what the kernel acts on, and the bits it keeps for us. */
-static uint32_t flags_to_linux(uint32_t d)
-{
-	uint32_t o = (d >> DESC_USER_SHIFT & DESC_USER_O_MASK) << DESC_USER_O_SHIFT & ~O_CLOEXEC;
-
-	if ((d & (DESC_READ | DESC_WRITE)) == (DESC_READ | DESC_WRITE))
-		o |= O_RDWR;
-	else if (d & DESC_WRITE)
-		o |= O_WRONLY;
-	return o | (d & DESC_APPEND ? O_APPEND : 0) | (d & DESC_NONBLOCK ? O_NONBLOCK : 0) |
-		(d & DESC_PACKET ? O_DIRECT : 0);
-}
-
-static int64_t flags_get(uint64_t fd)
-{
-	int64_t d = tess_descriptor_flags((handle_t)fd, 0, 0);
-
-	return d < 0 ? result(d) : (int64_t)flags_to_linux((uint32_t)d);
-}
-
 /* F_SETFL changes these five only; what the kernel does not know, the server must allow. */
 static int64_t flags_set(uint64_t fd, uint32_t new)
 {
 	const uint32_t servers = O_ASYNC | O_DIRECT | O_NOATIME;
-	int64_t old = flags_get(fd), r;
+	int64_t old = fd_flags(fd), r;
 	uint32_t user;
 
 	if (old < 0)
@@ -617,7 +626,7 @@ int64_t sys_fcntl(uint64_t fd, uint64_t command, uint64_t arg)
 		r = tess_handle_flags((handle_t)fd, SLOT_CLOEXEC, arg & 1 ? SLOT_CLOEXEC : 0);
 		return r < 0 ? result(r) : 0;
 	case F_GETFL:
-		return flags_get(fd);
+		return fd_flags(fd);
 	case F_SETFL:
 		return flags_set(fd, (uint32_t)arg);
 	case F_GETLK: case F_SETLK: case F_SETLKW: case F_OFD_GETLK: case F_OFD_SETLK: case F_OFD_SETLKW:

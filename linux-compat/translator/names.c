@@ -390,15 +390,14 @@ int64_t sys_mkdirat(uint64_t dirfd, uint64_t path, uint64_t mode)
 	return path_call(dirfd, path, LX_MKDIR, (uint32_t)mode, 0, 0);
 }
 
-int64_t sys_mknod(uint64_t path, uint64_t mode, uint64_t dev)
-{
-	return path_call(FDCWD, path, LX_MKNOD, (uint32_t)mode, (uint32_t)dev, 0);
-}
-
 int64_t sys_mknodat(uint64_t dirfd, uint64_t path, uint64_t mode, uint64_t dev)
 {
+	if (((uint32_t)mode & 0170000) == 0040000)
+		return -EPERM;		/* before the path is looked at */
 	return path_call(dirfd, path, LX_MKNOD, (uint32_t)mode, (uint32_t)dev, 0);
 }
+
+int64_t sys_mknod(uint64_t path, uint64_t mode, uint64_t dev) { return sys_mknodat(FDCWD, path, mode, dev); }
 
 int64_t sys_unlink(uint64_t path) { return path_call(FDCWD, path, LX_UNLINK, 0, 0, 0); }
 int64_t sys_rmdir(uint64_t path) { return path_call(FDCWD, path, LX_UNLINK, AT_REMOVEDIR, 0, 0); }
@@ -419,7 +418,7 @@ int64_t sys_fchmodat(uint64_t dirfd, uint64_t path, uint64_t mode)
 
 int64_t sys_fchmod(uint64_t fd, uint64_t mode)
 {
-	int64_t r = file_call(fd, LX_CHMOD, (uint32_t)mode, AT_EMPTY_PATH, 0);
+	int64_t r = is_path_only(fd) ? -EBADF : file_call(fd, LX_CHMOD, (uint32_t)mode, AT_EMPTY_PATH, 0);
 
 	return r == -ENOTTY ? -EPERM : r;	/* an anonymous pipe */
 }
@@ -443,7 +442,7 @@ int64_t sys_fchownat(uint64_t dirfd, uint64_t path, uint64_t uid, uint64_t gid, 
 
 int64_t sys_fchown(uint64_t fd, uint64_t uid, uint64_t gid)
 {
-	int64_t r = file_call(fd, LX_CHOWN, (uint32_t)uid, (uint32_t)gid, AT_EMPTY_PATH);
+	int64_t r = is_path_only(fd) ? -EBADF : file_call(fd, LX_CHOWN, (uint32_t)uid, (uint32_t)gid, AT_EMPTY_PATH);
 
 	return r == -ENOTTY ? -EPERM : r;
 }

@@ -198,6 +198,7 @@ int64_t read_at(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset);	/* of
 int64_t write_at(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset);
 int64_t read_file(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset);
 int64_t write_file(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset);
+bool is_path_only(uint64_t fd);		/* opened with O_PATH */
 int64_t size_error(int64_t r, uint64_t size);
 int64_t thread_block_new(void);			/* the block's address or -ENOMEM */
 int64_t zone_map(uint64_t len, uint64_t align);	/* room in the zone, mapped read-write */

@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/select.h>
@@ -206,6 +207,60 @@ TEST("fallocate grows a file with zeros")
 	CHECK_ERR(fallocate(file, 0, 0, 0), EINVAL);
 	CHECK_ERR(fallocate(file, 0, -1, 10), EINVAL);
 	CHECK_ERR(fallocate(open("file", O_RDONLY), 0, 0, 10), EBADF);
+}
+
+TEST("SEEK_DATA and SEEK_HOLE find what was written, by pages; reading fills no hole")
+{
+	char block[20000];
+	struct stat now;
+	int file = open("file", O_RDWR | O_CREAT, 0600);
+
+	CHECK_EQ(ftruncate(file, 20000), 0);
+	CHECK_ERR(lseek(file, 0, SEEK_DATA), ENXIO);
+	CHECK_EQ(lseek(file, 5, SEEK_HOLE), 5);
+	CHECK_EQ(pwrite(file, "x", 1, 9000), 1);
+	CHECK_EQ(pread(file, block, sizeof(block), 0), 20000);
+	CHECK_EQ(lseek(file, 0, SEEK_DATA), 8192);
+	CHECK_EQ(lseek(file, 8200, SEEK_DATA), 8200);
+	CHECK_EQ(lseek(file, 8200, SEEK_HOLE), 12288);
+	CHECK_ERR(lseek(file, 12288, SEEK_DATA), ENXIO);
+	CHECK_ERR(lseek(file, 20000, SEEK_HOLE), ENXIO);
+	CHECK_ERR(lseek(file, -1, SEEK_DATA), ENXIO);
+	CHECK_EQ(lseek(file, 0, SEEK_CUR), 12288);
+	CHECK_EQ(pwrite(file, "x", 1, 19999), 1);
+	CHECK_EQ(lseek(file, 17000, SEEK_HOLE), 20000);
+	CHECK_EQ(fstat(file, &now), 0);
+	CHECK_EQ(now.st_blocks, 16);
+}
+
+TEST("truncate of a file that mknod made; flock, fchmod and lseek of one that is open for nothing or its path")
+{
+	struct stat now;
+	int fd;
+
+	CHECK_EQ(mknod("made", S_IFREG | 0600, 0), 0);
+	CHECK_EQ(truncate("made", 5000), 0);
+	CHECK_EQ(stat("made", &now), 0);
+	CHECK_EQ(now.st_size, 5000);
+	CHECK_ERR(mknod("made", S_IFDIR | 0700, 0), EPERM);
+	fd = open("made", 3);
+	CHECK(fd >= 0);
+	CHECK_EQ(fcntl(fd, F_GETFL) & 3, 3);
+	CHECK_ERR(flock(fd, LOCK_EX), EBADF);
+	CHECK_EQ(flock(fd, LOCK_UN), 0);
+	CHECK_EQ(fchmod(fd, 0640), 0);
+	close(fd);
+	fd = open("made", O_PATH);
+	CHECK(fd >= 0);
+	CHECK_EQ(fcntl(fd, F_GETFL) & 3, 0);
+	CHECK_ERR(flock(fd, LOCK_EX), EBADF);
+	CHECK_ERR(syscall(SYS_fchmod, fd, 0600), EBADF);
+	CHECK_ERR(syscall(SYS_fchown, fd, 0, 0), EBADF);
+	CHECK_ERR(ftruncate(fd, 0), EBADF);
+	CHECK_ERR(lseek(fd, 0, 77), EBADF);
+	CHECK_EQ(mkfifo("fifo", 0600), 0);
+	CHECK_ERR(open("fifo", 3 | O_NONBLOCK), EINVAL);
+	CHECK_ERR(open("fifo", 3), EINVAL);
 }
 
 /* --- names and attributes --------------------------------------------------------------------------------- */
