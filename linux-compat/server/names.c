@@ -193,6 +193,15 @@ static void caps_close(struct request *r)
 		tess_handle_close(r->caps[--r->ncaps]);
 }
 
+/* proc_sys_fs(5), protected_hardlinks: his own, or an ordinary one that he may read and write. */
+static bool may_link(const struct request_names *n, const struct inode *i)
+{
+	if (inode_owner_or_root(i, n->cred))
+		return true;
+	return S_ISREG(i->mode) && !(i->mode & S_ISUID) && (i->mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP) &&
+		inode_permission(i, n->process, n->cred, MAY_READ | MAY_WRITE) == 0;
+}
+
 static int link_make(struct request *r, const struct path *old, struct walk *w)
 {
 	struct request_names n = { .process = r->process, .cred = process_cred(r->process) };
@@ -202,6 +211,8 @@ static int link_make(struct request *r, const struct path *old, struct walk *w)
 
 	if (old->mount != w->parent.mount)
 		return -EXDEV;
+	if (!may_link(&n, i))
+		return -EPERM;
 	error = dir_writable(&n, &w->parent);
 	if (error < 0)
 		return error;
@@ -353,9 +364,10 @@ static int rename_check(struct request_names *n, struct walk *from, struct walk 
 {
 	bool old_dir = S_ISDIR(old->inode->mode);
 	bool new_dir = new && S_ISDIR(new->inode->mode);
+	bool named_dir = flags & RENAME_EXCHANGE ? new_dir : old_dir;	/* what may have slashes behind the second name */
 	int error;
 
-	if (!old_dir && (from->slash || (!new_dir && to->slash)))
+	if ((!old_dir && from->slash) || (!named_dir && to->slash))
 		return -ENOTDIR;
 	if (old_dir && dentry_below(to->parent.dentry, old))
 		return -EINVAL;

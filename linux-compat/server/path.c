@@ -160,6 +160,16 @@ static int link_jump_of(struct walk *w, struct inode *i)
 	return 0;
 }
 
+/*
+ * May the last name's link be followed?  proc_sys_fs(5), protected_symlinks: in a directory where everybody makes
+ * names, none but one's own and its owner's.
+ */
+static bool may_follow(const struct walk *w, const struct inode *link, const struct inode *dir)
+{
+	return (dir->mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH) ||
+		link->uid == w->cred->fsuid || link->uid == dir->uid;
+}
+
 /* Goes into a link: its text is walked next, and what was left of the path after that. */
 static int walk_link(struct walk *w, struct inode *i, const struct path *dir)
 {
@@ -289,7 +299,7 @@ static inline int walk_name(struct walk *w)
 		d = w->at.dentry;
 	}
 	if (S_ISLNK(d->inode->mode) && (!last || w->slash || (w->flags & WALK_FOLLOW)))
-		return walk_link(w, d->inode, &dir);
+		return last && !may_follow(w, d->inode, dir.dentry->inode) ? -EACCES : walk_link(w, d->inode, &dir);
 	if (last)
 		w->state = WALK_DONE;
 	return 0;

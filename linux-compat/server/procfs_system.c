@@ -410,6 +410,8 @@ const struct pseudo_node proc_system_nodes[] = {
 	TEXT("sys/fs/file-nr", file_nr),
 	VALUE("sys/fs/nr_open", "1048576\n"),
 	VALUE("sys/fs/pipe-max-size", "1048576\n"),
+	VALUE("sys/fs/protected_hardlinks", "1\n"),
+	VALUE("sys/fs/protected_symlinks", "1\n"),
 	DIR("sys/kernel"),
 	VALUE("sys/kernel/cap_last_cap", "40\n"),
 	{ .path = "sys/kernel/domainname", .mode = S_IFREG | 0644, .text = uname_entry, .write = uname_write },

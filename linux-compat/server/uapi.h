@@ -61,6 +61,7 @@ enum linux_errno {
 #define S_ISGID		02000u
 #define S_ISVTX		01000u
 #define S_IXGRP		0010u
+#define S_IWOTH		0002u
 #define S_ISDIR(m)	(((m) & S_IFMT) == S_IFDIR)
 #define S_ISREG(m)	(((m) & S_IFMT) == S_IFREG)
 #define S_ISLNK(m)	(((m) & S_IFMT) == S_IFLNK)

@@ -596,3 +596,44 @@ TEST("an ordinary user gives no name to a file by its descriptor alone")
 	}
 	REAP(child, 0);
 }
+
+TEST("in a directory where everybody makes names nobody follows another's link; another's file gets no second name")
+{
+	pid_t child;
+
+	root_only();
+	CHECK_EQ(chmod(".", 01777), 0);
+	file_write("secret", "root's");
+	CHECK_EQ(chmod("secret", 0644), 0);
+	file_write("open", "everybody's");
+	CHECK_EQ(chmod("open", 0666), 0);
+	file_write("raised", "root's");
+	CHECK_EQ(chmod("raised", 04777), 0);
+	CHECK_EQ(mkdir("folder", 0755), 0);
+	CHECK_EQ(symlink("secret", "roots"), 0);
+	CHILD(child) {
+		user_become(EVIL_UID);
+		CHECK_EQ(access("roots", R_OK), 0);		/* the directory's owner's */
+		CHECK_EQ(symlink("secret", "trap"), 0);
+		CHECK_EQ(symlink("folder", "way"), 0);
+		CHECK_EQ(access("trap", R_OK), 0);		/* his own */
+		CHECK_ERR(link("secret", "mine"), EPERM);
+		CHECK_ERR(link("raised", "mine"), EPERM);
+		CHECK_EQ(link("open", "mine"), 0);
+		CHECK_EQ(link("roots", "sym"), -1);
+		CHECK_EQ(errno, EPERM);
+	}
+	REAP(child, 0);
+	CHECK_ERR(open("trap", O_WRONLY), EACCES);
+	CHECK_ERR(access("trap", R_OK), EACCES);
+	CHECK_ERR(access("way/", X_OK), EACCES);
+	CHECK_EQ(access("way/..", X_OK), 0);			/* not the last name */
+	CHECK_EQ(link("secret", "second"), 0);
+	CHILD(child) {
+		user_become(OTHER_UID);
+		CHECK_ERR(access("trap", R_OK), EACCES);
+	}
+	REAP(child, 0);
+	CHECK_EQ(chmod(".", 0777), 0);
+	CHECK_EQ(access("trap", R_OK), 0);
+}
