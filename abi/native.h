@@ -303,7 +303,7 @@ struct pipe_info { uint64_t bytes, capacity, readers, writers; };
 enum pipe_flag { PIPE_CLOEXEC = 1, PIPE_NONBLOCK = 2, PIPE_PACKET = 4 };
 #define PIPE_ATOMIC 4096
 
-enum counter_flag { COUNTER_BITS = 1, COUNTER_SEMAPHORE = 2 };
+enum counter_flag { COUNTER_BITS = 1, COUNTER_SEMAPHORE = 2, COUNTER_READ_ONLY = 4 };
 struct timer_info { uint64_t deadline, period; };
 
 enum futex_flag { FUTEX_PRIVATE_ABI = 1, FUTEX_COMPARE = 2 };

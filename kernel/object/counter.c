@@ -14,7 +14,7 @@ int64_t sys_counter_create(uint64_t pool, uint64_t value, uint64_t flags)
 	struct pool *p;
 	status_t s;
 
-	REQUIRE((flags & ~(uint64_t)(COUNTER_BITS | COUNTER_SEMAPHORE)) == 0 && value <= COUNTER_MAX, E_INVAL);
+	REQUIRE((flags & ~(uint64_t)(COUNTER_BITS | COUNTER_SEMAPHORE | COUNTER_READ_ONLY)) == 0 && value <= COUNTER_MAX, E_INVAL);
 	s = pool_get((handle_t)pool, &p);
 	REQUIRE(s == 0, s);
 	c = object_alloc(p, OBJ_COUNTER, sizeof(*c), RANK_OBJECT);
@@ -35,7 +35,7 @@ uint32_t counter_ready(struct counter *c)
 
 	if (c->flags & COUNTER_BITS)
 		return (uint32_t)v;
-	return (v ? POLL_IN | POLL_RDNORM : 0) | (v < COUNTER_MAX ? POLL_OUT | POLL_WRNORM : 0);
+	return (v ? POLL_IN : 0) | (v < COUNTER_MAX && !(c->flags & COUNTER_READ_ONLY) ? POLL_OUT : 0);
 }
 
 /* With the lock. */
@@ -87,6 +87,7 @@ status_t counter_add(struct counter *c, uint64_t value, uint64_t deadline_ns)
 	struct waiter w;
 	status_t s = 0;
 
+	REQUIRE(!(c->flags & COUNTER_READ_ONLY), E_INVAL);
 	spin_lock(&c->object.lock);
 	while (value > COUNTER_MAX - c->value && !s) {
 		if (!deadline_ns) {

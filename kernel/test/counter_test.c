@@ -21,7 +21,7 @@ static void adds(void)
 	CHECK(sys_counter_wait(c, 0) == E_AGAIN);
 	CHECK(sys_counter_signal(c, COUNTER_MAX) == 0 && sys_counter_signal(c, 9) == 0);	/* stays at the top */
 	CHECK(sys_counter_wait(c, 0) == (int64_t)(COUNTER_MAX & INT64_MAX));
-	CHECK(sys_counter_create(H_SELF, ~0ull, 0) == E_INVAL && sys_counter_create(H_SELF, 0, 4) == E_INVAL);
+	CHECK(sys_counter_create(H_SELF, ~0ull, 0) == E_INVAL && sys_counter_create(H_SELF, 0, 8) == E_INVAL);
 	sys_handle_close(c);
 }
 

@@ -176,7 +176,7 @@ static const struct device_ops timerfd_ops = { .name = "timerfd", .close = timer
 static int timerfd_open(struct request *r, struct timerfd *t, handle_t *cap)
 {
 	struct mount *m = anon_mount_have();
-	int64_t counter = m ? tess_counter_create(process_pool(r->process), 0, 0) : E_NOMEM;
+	int64_t counter = m ? tess_counter_create(process_pool(r->process), 0, COUNTER_READ_ONLY) : E_NOMEM;
 	struct file *f;
 	int error;
 

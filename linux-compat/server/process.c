@@ -595,6 +595,7 @@ void process_view(struct process *p, struct process_view *v)
 	v->pgid = p->group ? p->group->pgid : 0;
 	v->sid = process_sid(p);
 	v->nthreads = p->nthreads;
+	v->no_new_privs = p->no_new_privs;
 	v->tty_rdev = tty ? tty_rdev(tty) : 0;
 	v->tty_pgrp = tty ? tty_foreground(tty) : 0;
 	memcpy(v->comm, p->comm, sizeof(v->comm));

@@ -156,14 +156,14 @@ static int status_text(const struct inode *i, struct process *who, struct text *
 	text_printf(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t64\nGroups:\t", c->uid, c->euid,
 		c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
 	for (uint32_t n = 0; n < c->ngroups; n++)
-		text_printf(out, "%u ", c->groups[n]);
-	text_printf(out, "\nNStgid:\t%u\nNSpid:\t%u\nNSpgid:\t%u\nNSsid:\t%u\n", v->tgid, own_id(i), v->pgid, v->sid);
+		text_printf(out, n ? " %u" : "%u", c->groups[n]);
+	text_printf(out, " \nNStgid:\t%u\nNSpid:\t%u\nNSpgid:\t%u\nNSsid:\t%u\n", v->tgid, own_id(i), v->pgid, v->sid);
 	if (v->task)
 		status_memory(v, out);
 	status_signals(v, out);
 	text_printf(out, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n", 0ul,
 		caps, caps, 0x1fffffffffful, 0ul);
-	text_printf(out, "NoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n");
+	text_printf(out, "NoNewPrivs:\t%u\nSeccomp:\t0\nSeccomp_filters:\t0\n", v->no_new_privs);
 	if (tess_system_query(&info) == 0) {
 		text_printf(out, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t", (1ul << info.ncpus) - 1);
 		text_printf(out, info.ncpus > 1 ? "0-%lu\n" : "0\n", (unsigned long)info.ncpus - 1);

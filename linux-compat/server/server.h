@@ -137,6 +137,7 @@ void devtmpfs_remove(const char *name);			/* and whoever has kept the node opens
 struct process_view {			/* what /proc asks of a process; filled by process_view() */
 	uint32_t pid, ppid, pgid, sid, tgid, nthreads, tty_rdev, tty_pgrp;
 	char state;			/* R S D T Z */
+	bool no_new_privs;
 	char comm[16];
 	int32_t nice, exit_signal;
 	uint64_t start_ns, user_ns, system_ns, minor_faults, major_faults;

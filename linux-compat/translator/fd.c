@@ -70,9 +70,20 @@ int64_t write_file(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset)
 	return n == -ENOTTY ? -EINVAL : n;
 }
 
+/* pread(2) of a pipe is ESPIPE, whether it could be read or not. */
+static int64_t transfer_error(uint64_t fd, uint64_t offset, int64_t status)
+{
+	struct handle_info info;
+
+	if (offset != OFFSET_OWN && (status == E_ACCESS || status == E_RIGHTS) && tess_handle_query((handle_t)fd, &info) >= 0 &&
+	    !(info.desc_flags & DESC_SEEKABLE))
+		return -ESPIPE;
+	return io_error(status);
+}
+
 static NOINLINE int64_t read_slow(uint64_t fd, uint64_t buf, uint64_t len, uint64_t offset, int64_t status)
 {
-	return status == E_NOT_HERE ? read_file(fd, buf, len, offset) : io_error(status);
+	return status == E_NOT_HERE ? read_file(fd, buf, len, offset) : transfer_error(fd, offset, status);
 }
 
 /* A file system's pool is full: for a file that is ENOSPC (write(2) knows no ENOMEM); a pipe's is ENOMEM. */
@@ -92,7 +103,7 @@ static NOINLINE int64_t write_slow(uint64_t fd, uint64_t buf, uint64_t len, uint
 	if (status == E_NOMEM)
 		return write_no_room(fd);
 	if (status != E_NOT_HERE)
-		return io_error(status);
+		return transfer_error(fd, offset, status);
 	do {
 		n = write_file(fd, buf + done, len - done, offset == OFFSET_OWN ? offset : offset + done);
 		if (n <= 0)
@@ -268,7 +279,7 @@ static int64_t vector(uint64_t fd, uint64_t iov, uint64_t count, uint64_t offset
 	if (n == E_NOMEM && write)
 		return write_no_room(fd);
 	if (n != E_NOT_HERE)
-		return io_error(n);
+		return transfer_error(fd, offset, n);
 	return write ? writev_file(fd, iov, count, offset, (uint64_t)sum) : vector_each(fd, iov, count, offset, false);
 }
 

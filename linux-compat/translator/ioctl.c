@@ -88,10 +88,10 @@ static int64_t bytes_ready(uint64_t fd, uint64_t arg)
 	if (info.object_type == OBJ_PIPE && tess_pipe_query((handle_t)fd, &pipe) >= 0)
 		n = pipe.bytes;
 	else if (info.object_type == OBJ_CONTENT && tess_descriptor_attributes((handle_t)fd, &attr) >= 0)
-		n = attr.size > info.offset ? attr.size - info.offset : 0;
+		n = attr.size - info.offset;	/* less than 0 beyond the end */
 	else
 		return ioctl_server(fd, FIONREAD, arg);
-	return user_store32(arg, n > INT32_MAX ? INT32_MAX : (uint32_t)n);
+	return user_store32(arg, (uint32_t)n);
 }
 
 static int64_t nonblock_set(uint64_t fd, uint64_t arg)

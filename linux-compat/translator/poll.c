@@ -256,10 +256,10 @@ int64_t sys_epoll_ctl(uint64_t epfd, uint64_t op, uint64_t fd, uint64_t event)
 		return -EFAULT;
 	if (fd_bad(epfd) || fd_bad(fd) || tess_handle_query((handle_t)fd, &info) < 0)
 		return -EBADF;
+	if (info.object_type == OBJ_CONTENT || (info.object_type >= OBJ_NULL && info.object_type <= OBJ_FULL))
+		return tess_handle_query((handle_t)epfd, &info) < 0 ? -EBADF : -EPERM;	/* they are always ready */
 	if ((uint32_t)epfd == (uint32_t)fd)
 		return -EINVAL;
-	if (info.object_type == OBJ_CONTENT)
-		return -EPERM;		/* a file is always ready */
 	r = tess_waitset_change((handle_t)epfd, ops[op], (handle_t)fd, e.events, e.data);
 	return r == E_TYPE ? -EINVAL : result(r);
 }

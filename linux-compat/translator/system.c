@@ -303,6 +303,12 @@ static int64_t ends_query(uint64_t in, struct handle_info *a, uint64_t out, stru
 	return 0;
 }
 
+/* An eventfd, a timerfd, an epoll set. */
+static bool no_stream(const struct handle_info *i)
+{
+	return i->object_type == OBJ_COUNTER || i->object_type == OBJ_WAITSET;
+}
+
 int64_t sys_sendfile(uint64_t out, uint64_t in, uint64_t offset, uint64_t len)
 {
 	struct copy_end from, to = { .fd = out };
@@ -313,7 +319,8 @@ int64_t sys_sendfile(uint64_t out, uint64_t in, uint64_t offset, uint64_t len)
 		r = ends_query(in, &a, out, &b);
 	if (r < 0)
 		return r;
-	if (a.object_type == OBJ_PIPE || (a.object_type == OBJ_NONE && !(a.desc_flags & DESC_SEEKABLE)))
+	if (a.object_type == OBJ_PIPE || (a.object_type == OBJ_NONE && !(a.desc_flags & DESC_SEEKABLE)) ||
+	    no_stream(&a) || no_stream(&b))
 		return -EINVAL;		/* a pipe, a terminal: nothing to splice from */
 	if (b.object_type != OBJ_PIPE && b.desc_flags & DESC_APPEND)
 		return -EINVAL;
@@ -403,7 +410,7 @@ int64_t sys_splice(uint64_t in, uint64_t in_offset, uint64_t out, uint64_t out_o
 	r = ends_query(in, &a, out, &b);
 	if (r < 0)
 		return r;
-	if (a.object_type != OBJ_PIPE && b.object_type != OBJ_PIPE)
+	if ((a.object_type != OBJ_PIPE && b.object_type != OBJ_PIPE) || no_stream(&a) || no_stream(&b))
 		return -EINVAL;
 	if (b.object_type == OBJ_PIPE ? a.object_koid == b.object_koid : b.desc_flags & DESC_APPEND)
 		return -EINVAL;

@@ -118,6 +118,22 @@ TEST("the directory of /proc lists every process once and drops it when it is re
 	CHECK_ERR(open(text, O_RDONLY), ENOENT);
 }
 
+TEST("status tells no_new_privs, and a space behind the groups")
+{
+	static char text[8192];
+	const char *groups;
+	int fd;
+
+	CHECK_STR(status_field("/proc/self/status", "NoNewPrivs"), "0");
+	CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	CHECK_STR(status_field("/proc/self/status", "NoNewPrivs"), "1");
+	fd = open("/proc/self/status", O_RDONLY);
+	CHECK(read(fd, text, sizeof(text) - 1) > 0);
+	groups = strstr(text, "Groups:");
+	CHECK(groups != NULL);
+	CHECK_EQ(strchr(groups, '\n')[-1], ' ');
+}
+
 TEST("stat has 52 fields, and those that people read are right")
 {
 	const char *path = "/proc/self/stat";

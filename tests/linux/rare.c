@@ -22,6 +22,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <utime.h>
 
@@ -261,6 +262,39 @@ TEST("truncate of a file that mknod made; flock, fchmod and lseek of one that is
 	CHECK_EQ(mkfifo("fifo", 0600), 0);
 	CHECK_ERR(open("fifo", 3 | O_NONBLOCK), EINVAL);
 	CHECK_ERR(open("fifo", 3), EINVAL);
+}
+
+TEST("what is no stream: a timerfd is not written, an eventfd not spliced, and epoll takes neither null nor files")
+{
+	struct epoll_event want = { .events = EPOLLIN };
+	struct pollfd p;
+	uint64_t one = 1;
+	int ends[2], bytes, timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK), event = eventfd(1, EFD_NONBLOCK);
+	int set = epoll_create1(0), null = open("/dev/null", O_RDWR), file = open("file", O_RDWR | O_CREAT, 0600);
+
+	CHECK_EQ(pipe2(ends, O_NONBLOCK), 0);
+	CHECK_ERR(write(timer, &one, 8), EINVAL);
+	p = (struct pollfd){ .fd = timer, .events = POLLIN | POLLOUT };
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	CHECK_ERR(read(timer, &one, 8), EAGAIN);
+	p = (struct pollfd){ .fd = event, .events = POLLRDNORM | POLLWRNORM };
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	p = (struct pollfd){ .fd = event, .events = POLLIN | POLLOUT | POLLRDNORM };
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_EQ(p.revents, POLLIN | POLLOUT);
+	CHECK_ERR(sendfile(file, event, NULL, 8), EINVAL);
+	CHECK_ERR(splice(event, NULL, ends[1], NULL, 8, 0), EINVAL);
+	CHECK_EQ(read(event, &one, 8), 8);
+	CHECK_ERR(epoll_ctl(set, EPOLL_CTL_ADD, null, &want), EPERM);
+	CHECK_ERR(epoll_ctl(set, EPOLL_CTL_ADD, file, &want), EPERM);
+	CHECK_ERR(epoll_ctl(file, EPOLL_CTL_ADD, file, &want), EPERM);
+	CHECK_ERR(epoll_ctl(99, EPOLL_CTL_ADD, file, &want), EBADF);
+	CHECK_ERR(pread(ends[1], &one, 8, 0), ESPIPE);
+	CHECK_ERR(pwrite(ends[0], &one, 8, 0), ESPIPE);
+	CHECK_ERR(pwrite(file, &one, 8, -5), EINVAL);
+	CHECK_EQ(lseek(file, 10, SEEK_SET), 10);
+	CHECK_EQ(ioctl(file, FIONREAD, &bytes), 0);
+	CHECK_EQ(bytes, -10);
 }
 
 /* --- names and attributes --------------------------------------------------------------------------------- */
