@@ -76,7 +76,7 @@ static int64_t transfer_error(uint64_t fd, uint64_t offset, int64_t status)
 	struct handle_info info;
 
 	if (offset != OFFSET_OWN && (status == E_ACCESS || status == E_RIGHTS) && tess_handle_query((handle_t)fd, &info) >= 0 &&
-	    !(info.desc_flags & DESC_SEEKABLE))
+	    info.object_type == OBJ_PIPE)
 		return -ESPIPE;
 	return io_error(status);
 }
