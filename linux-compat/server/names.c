@@ -388,8 +388,11 @@ static int rename_check(struct request_names *n, struct walk *from, struct walk 
 		return error;
 	if (to->parent.dentry->inode->ops || to->parent.dentry->inode->super->no_make)
 		return -EPERM;
-	if (old_dir && to->parent.dentry != from->parent.dentry) {
-		error = inode_permission(old->inode, n->process, n->cred, MAY_WRITE);
+	if (to->parent.dentry != from->parent.dentry) {		/* their ".." change */
+		if (old_dir)
+			error = inode_permission(old->inode, n->process, n->cred, MAY_WRITE);
+		if (error == 0 && new_dir && flags & RENAME_EXCHANGE)
+			error = inode_permission(new->inode, n->process, n->cred, MAY_WRITE);
 		if (error < 0)
 			return error;
 	}

@@ -65,7 +65,7 @@ static int open_check(const struct open_call *o, const struct path *p)
 	struct inode *i = p->dentry->inode;
 	int error;
 
-	if ((o->flags & O_DIRECTORY) && !S_ISDIR(i->mode))
+	if ((o->flags & O_DIRECTORY) && !S_ISDIR(i->mode) && !o->created)	/* a part of O_TMPFILE */
 		return -ENOTDIR;
 	if (o->flags & O_PATH)
 		return 0;
@@ -263,7 +263,6 @@ static void open_tmpfile(struct open_call *o, const struct path *dir)
 	}
 	p.dentry->flags |= D_DEAD;
 	o->created = true;
-	o->flags &= ~O_DIRECTORY;
 	open_at(o, &p);
 	dentry_put(p.dentry);
 }

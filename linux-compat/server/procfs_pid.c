@@ -136,12 +136,25 @@ static void status_signals(const struct process_view *v, struct text *out)
 		(unsigned long)v->sig_ignored, (unsigned long)v->sig_caught);
 }
 
+#define CAPS_ALL	0x1fffffffffful
+#define CAPS_FS		0x10800021ful	/* what goes and comes with the fsuid */
+
+/* capabilities(7), as changes of the user ids leave them. */
+static unsigned long caps_permitted(const struct cred *c)
+{
+	return c->uid == 0 || c->euid == 0 || c->suid == 0 ? CAPS_ALL : 0;
+}
+
+static unsigned long caps_effective(const struct cred *c)
+{
+	return (c->euid == 0 ? CAPS_ALL & ~CAPS_FS : 0) | (c->fsuid == 0 ? caps_permitted(c) & CAPS_FS : 0);
+}
+
 static int status_text(const struct inode *i, struct process *who, struct text *out)
 {
 	struct process *p = view_of(i);
 	const struct process_view *v = &view;
 	const struct cred *c = &view.cred;
-	unsigned long caps = c->euid == 0 ? 0x1fffffffffful : 0;
 	struct system_info info;
 
 	if (!p)
@@ -162,7 +175,7 @@ static int status_text(const struct inode *i, struct process *who, struct text *
 		status_memory(v, out);
 	status_signals(v, out);
 	text_printf(out, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n", 0ul,
-		caps, caps, 0x1fffffffffful, 0ul);
+		caps_permitted(c), caps_effective(c), CAPS_ALL, 0ul);
 	text_printf(out, "NoNewPrivs:\t%u\nSeccomp:\t0\nSeccomp_filters:\t0\n", v->no_new_privs);
 	if (tess_system_query(&info) == 0) {
 		text_printf(out, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t", (1ul << info.ncpus) - 1);

@@ -243,13 +243,14 @@ static uint64_t cpus_all(void)
 /* sched_setscheduler(2) */
 static int policy_set(const struct process *from, struct process *p, int policy, int rt, int nice, bool set_nice)
 {
+	uint64_t limit = p->rlimits[RLIMIT_RTPRIO][0];
 	bool reset = policy & SCHED_RESET_ON_FORK;
 
 	policy &= ~SCHED_RESET_ON_FORK;
 	if (policy == SCHED_FIFO || policy == SCHED_RR) {
 		if (rt < 1 || rt > 99)
 			return -EINVAL;
-		if (from->cred.euid != 0 && (uint64_t)rt > p->rlimits[RLIMIT_RTPRIO][0])
+		if (from->cred.euid != 0 && ((policy != p->policy && !limit) || (rt > p->rt_priority && (uint64_t)rt > limit)))
 			return -EPERM;
 	} else if (policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE) {
 		if (rt != 0)
@@ -261,6 +262,9 @@ static int policy_set(const struct process *from, struct process *p, int policy,
 		return -EPERM;
 	if (set_nice && nice < p->nice && from->cred.euid != 0)
 		return -EPERM;
+	if (p->policy == SCHED_IDLE && policy != SCHED_IDLE && from->cred.euid != 0 &&
+	    (uint64_t)(20 - p->nice) > p->rlimits[RLIMIT_NICE][0])
+		return -EPERM;		/* as if it lowered its nice value */
 	p->policy = policy;
 	p->rt_priority = rt;
 	p->reset_on_fork = reset;

@@ -261,6 +261,8 @@ int64_t sys_epoll_ctl(uint64_t epfd, uint64_t op, uint64_t fd, uint64_t event)
 	if ((uint32_t)epfd == (uint32_t)fd)
 		return -EINVAL;
 	r = tess_waitset_change((handle_t)epfd, ops[op], (handle_t)fd, e.events, e.data);
+	if (r == E_INVAL && info.object_type == OBJ_WAITSET)
+		return -ELOOP;		/* a set in a set in a set */
 	return r == E_TYPE ? -EINVAL : result(r);
 }
 
