@@ -101,11 +101,13 @@ static void handle_add(int64_t handle)
 static void handles_make(void)
 {
 	struct descriptor_args args = { .endpoint = H_NONE, .flags = DESC_READ | DESC_WRITE, .ready = H_NONE };
-	handle_t counter, content;
+	/* what is written and allocated by whoever has the content: not from what this test lives on */
+	handle_t counter, content, pool = NEED_HANDLE(tess_pool_create(rt_grant_need("pool"), 1 << 20));
 
 	nhandles = 0;
 	counter = NEED_HANDLE(tess_counter_create(H_SELF, 1, 0));
-	content = NEED_HANDLE(tess_content_create(H_SELF, 10000));
+	content = NEED_HANDLE(tess_content_create(pool, 10000));
+	tess_handle_close(pool);
 	handle_add(counter);
 	handle_add(content);
 	handle_add(tess_counter_create(H_SELF, 1, COUNTER_BITS));
