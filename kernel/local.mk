@@ -11,7 +11,7 @@ kernel_sources = \
 	kernel/ipc/bulk.c kernel/ipc/call.c kernel/ipc/endpoint.c kernel/ipc/local.h kernel/ipc/notice.c \
 	kernel/ipc/receive.c kernel/ipc/transfer.c \
 	kernel/mm/clone.c kernel/mm/content.c kernel/mm/fault.c kernel/mm/frame.c kernel/mm/kmem.c \
-	kernel/mm/inherit.c kernel/mm/pager.c kernel/mm/pager_calls.c kernel/mm/pool.c kernel/mm/remap.c \
+	kernel/mm/inherit.c kernel/mm/pager.c kernel/mm/pager_calls.c kernel/mm/pool.c kernel/mm/protect.c kernel/mm/remap.c \
 	kernel/mm/usercopy.c kernel/mm/vmo.c kernel/mm/vmo_calls.c kernel/mm/vmo_share.c kernel/mm/vspace.c \
 	kernel/mm/vspace_calls.c kernel/mm/zap.c \
 	kernel/object/counter.c kernel/object/descriptor.c kernel/object/descriptor_calls.c \

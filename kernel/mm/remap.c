@@ -8,7 +8,7 @@
  * Fails:   E_NOENT: the old range is not one mapping; E_INVAL; E_NOMEM: no room, no memory; E_REVOKED: its
  *          lease has ended.  But for the last the old range is as it was then; a fixed new one is empty (as on
  *          Linux, which unmaps it first, too).
- * Tested:  kernel/test/vspace_test.c
+ * Tested:  kernel/test/vspace_move_test.c
  */
 #include "local.h"
 #include "lease.h"

@@ -5,7 +5,7 @@
  * Locks:   vspace.lock comes before vmo.lock, but the way from an object to its mappings goes the other
  *          way round: so a mark moves through vmo->mappings, and each space is locked with nothing held.
  * Fails:   never.
- * Tested:  kernel/test/vspace_test.c
+ * Tested:  kernel/test/vspace_move_test.c
  */
 #include "local.h"
 #include "lease.h"

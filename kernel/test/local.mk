@@ -4,7 +4,7 @@ kernel_test_common = \
 	kernel/test/host.c kernel/test/host.h kernel/test/race.c kernel/test/race.h kernel/test/arch_lock.h lib/test/tap.h \
 	kernel/arch/x86_64/paging.c kernel/debug/locks.c \
 	kernel/mm/clone.c kernel/mm/content.c kernel/mm/fault.c kernel/mm/frame.c kernel/mm/kmem.c \
-	kernel/mm/inherit.c kernel/mm/local.h kernel/mm/pager.c kernel/mm/pool.c kernel/mm/remap.c kernel/mm/vmo.c \
+	kernel/mm/inherit.c kernel/mm/local.h kernel/mm/pager.c kernel/mm/pool.c kernel/mm/protect.c kernel/mm/remap.c kernel/mm/vmo.c \
 	kernel/mm/vmo_share.c kernel/mm/vspace.c kernel/mm/zap.c \
 	kernel/object/object.c kernel/object/tree.c
 kernel_test_cppflags = -I$(srcdir)/kernel/test -I$(srcdir)/kernel/include -DDIRECT_MAP=0x200000000000ull \
@@ -19,7 +19,8 @@ kernel_test_libmm_host_a_CFLAGS = $(kernel_test_cflags)
 
 kernel_tests = \
 	kernel/test/tree_test kernel/test/frame_test kernel/test/pool_test kernel/test/vmo_test \
-	kernel/test/vspace_test kernel/test/vspace_model_test kernel/test/vspace_race_test kernel/test/pager_test
+	kernel/test/vspace_test kernel/test/vspace_move_test kernel/test/vspace_model_test kernel/test/vspace_race_test \
+	kernel/test/pager_test
 check_PROGRAMS += $(kernel_tests)
 TESTS += $(kernel_tests)
 
@@ -43,10 +44,14 @@ kernel_test_pager_test_SOURCES = kernel/test/pager_test.c
 kernel_test_pager_test_CPPFLAGS = $(kernel_test_cppflags)
 kernel_test_pager_test_CFLAGS = $(kernel_test_cflags)
 kernel_test_pager_test_LDADD = kernel/test/libmm_host.a
-kernel_test_vspace_test_SOURCES = kernel/test/vspace_test.c
+kernel_test_vspace_test_SOURCES = kernel/test/vspace_test.c kernel/test/vspace_cases.h
 kernel_test_vspace_test_CPPFLAGS = $(kernel_test_cppflags)
 kernel_test_vspace_test_CFLAGS = $(kernel_test_cflags)
 kernel_test_vspace_test_LDADD = kernel/test/libmm_host.a
+kernel_test_vspace_move_test_SOURCES = kernel/test/vspace_move_test.c kernel/test/vspace_cases.h
+kernel_test_vspace_move_test_CPPFLAGS = $(kernel_test_cppflags)
+kernel_test_vspace_move_test_CFLAGS = $(kernel_test_cflags)
+kernel_test_vspace_move_test_LDADD = kernel/test/libmm_host.a
 kernel_test_vspace_race_test_SOURCES = kernel/test/vspace_race_test.c
 kernel_test_vspace_race_test_CPPFLAGS = $(kernel_test_cppflags)
 kernel_test_vspace_race_test_CFLAGS = $(kernel_test_cflags)
