@@ -206,11 +206,18 @@ int64_t sys_mprotect(uint64_t addr, uint64_t len, uint64_t prot)
 	return r == E_NOENT ? -ENOMEM : r == E_ACCESS || r == E_RIGHTS ? -EACCES : result(r);
 }
 
-static bool is_mapped(uint64_t addr)
+/* ENOMEM where a part of the range is not mapped. */
+static int64_t range_mapped(uint64_t addr, uint64_t len)
 {
 	struct mapping_info info;
+	uint64_t at = addr, end = addr + len;
 
-	return tess_vspace_query(H_SELF, addr, &info) == 0 && info.start <= addr;
+	while (at < end) {
+		if (tess_vspace_query(H_SELF, at, &info) < 0 || info.start > at)
+			return -ENOMEM;
+		at = info.end;
+	}
+	return 0;
 }
 
 int64_t sys_mremap(uint64_t addr, uint64_t old_len, uint64_t new_len, uint64_t flags, uint64_t new_addr)
@@ -232,7 +239,7 @@ int64_t sys_mremap(uint64_t addr, uint64_t old_len, uint64_t new_len, uint64_t f
 	if (flags & MREMAP_FIXED) {
 		if (new_addr & (PAGE_SIZE - 1) || !range_ours(new_addr, new_len) ||
 		    (addr < new_addr + new_len && new_addr < addr + old_len))
-			return is_mapped(addr) ? -EINVAL : -EFAULT;
+			return range_mapped(addr, PAGE_SIZE) ? -EFAULT : -EINVAL;
 		if (new_addr < LINUX_MMAP_LO)
 			return -EPERM;
 		native |= REMAP_FIXED;
@@ -241,12 +248,12 @@ int64_t sys_mremap(uint64_t addr, uint64_t old_len, uint64_t new_len, uint64_t f
 		return -EINVAL;		/* a second mapping of shared memory: not supported */
 	native |= (flags & MREMAP_MAYMOVE ? REMAP_MAY_MOVE : 0) | (flags & MREMAP_DONTUNMAP ? REMAP_KEEP : 0);
 	r = tess_vspace_remap(H_SELF, addr, old_len, new_len, native, new_addr);
-	if (r == E_NOENT && new_len < old_len && is_mapped(addr)) {	/* the rest goes, whatever holes it has */
+	if (r == E_NOENT && new_len < old_len && !range_mapped(addr, PAGE_SIZE)) {	/* the rest goes, whatever holes it has */
 		tess_vspace_unmap(H_SELF, addr + new_len, old_len - new_len);
 		old_len = new_len;
 		r = tess_vspace_remap(H_SELF, addr, old_len, new_len, native, new_addr);
 	}
-	if (r == E_NOENT && new_len == old_len && !native && is_mapped(addr))
+	if (r == E_NOENT && new_len == old_len && !native && !range_mapped(addr, PAGE_SIZE))
 		return (int64_t)addr;
 	return r == E_NOENT ? -EFAULT : r == E_EXIST ? -ENOMEM : result(r);
 }
@@ -286,20 +293,6 @@ int64_t sys_brk(uint64_t to)
 }
 
 /* --- advice --------------------------------------------------------------------------------------------------- */
-
-/* madvise(2), mlock(2): ENOMEM where a part of the range is not mapped. */
-static int64_t range_mapped(uint64_t addr, uint64_t len)
-{
-	struct mapping_info info;
-	uint64_t at = addr, end = addr + len;
-
-	while (at < end) {
-		if (tess_vspace_query(H_SELF, at, &info) < 0 || info.start > at)
-			return -ENOMEM;
-		at = info.end;
-	}
-	return 0;
-}
 
 static int64_t advice_native(uint64_t advice)
 {

@@ -103,26 +103,29 @@ static void do_remap_here(void)
 	answer(where(mremap(at, PAGE, n * PAGE, 0)), "mremap %u+%u", a, n);
 }
 
+/* madvise, msync: some pages and one of these numbers. */
+static void on_range(int (*call)(void *, size_t, int), const char *name, const int *all, size_t n)
+{
+	unsigned a, pages;
+	char *at = page(&a);
+	int what = all[random_below((uint32_t)n)];
+
+	pages = length(a);
+	answer(call(at, pages * PAGE, what), "%s %u+%u %d", name, a, pages, what);
+}
+
 static void do_advise(void)
 {
 	static const int all[] = { MADV_DONTNEED, MADV_DONTNEED, MADV_DONTNEED, MADV_NORMAL, MADV_WILLNEED, MADV_DONTFORK, MADV_DOFORK };
-	unsigned a, n;
-	char *at = page(&a);
-	int advice = all[random_below(COUNT(all))];
 
-	n = length(a);
-	answer(madvise(at, n * PAGE, advice), "madvise %u+%u %d", a, n, advice);
+	on_range(madvise, "madvise", all, COUNT(all));
 }
 
 static void do_sync(void)
 {
 	static const int all[] = { MS_SYNC, MS_ASYNC, MS_INVALIDATE | MS_SYNC };
-	unsigned a, n;
-	char *at = page(&a);
-	int flags = all[random_below(COUNT(all))];
 
-	n = length(a);
-	answer(msync(at, n * PAGE, flags), "msync %u+%u %d", a, n, flags);
+	on_range(msync, "msync", all, COUNT(all));
 }
 
 static void do_truncate(void)
